@@ -1,0 +1,92 @@
+"""What passes between the rooms: decisions, events and their outcomes, as plain frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStyle:
+    """One impression: the style of one product at one position of a slate, and why it was shown."""
+
+    impression_id: str
+    slate_id: str
+    user_id: str
+    product_id: str
+    style_id: str
+    position: int
+    shown_at: datetime
+    propensity: float
+    policy: str
+    model_version: str
+    experiment: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClickEvent:
+    """A shopper opened the product behind an impression."""
+
+    event_id: str
+    impression_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseEvent:
+    """A shopper bought the product behind an impression; `value` is in units of `currency`."""
+
+    event_id: str
+    impression_id: str
+    occurred_at: datetime
+    value: Decimal
+    currency: str
+
+
+Event = ClickEvent | PurchaseEvent
+
+
+class EventStatus(StrEnum):
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class EventOutcome:
+    """What became of one event; `reason` says what to do when it was rejected."""
+
+    event_id: str
+    status: EventStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StyleOnOffer:
+    """A candidate style; `content_vector` describes its look, and is all zeros for the original photo."""
+
+    style_id: str
+    title: str
+    content_vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueProduct:
+    product_id: str
+    title: str
+    category: str
+    photo_sha256: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """One shopper asks for the styles of some products, to be shown together in this order."""
+
+    user_id: str
+    product_ids: tuple[str, ...]
+    now: datetime
+    context: Mapping[str, str]
