@@ -1,0 +1,68 @@
+"""Every error that analytics raises on purpose, one sentence each."""
+
+from collections.abc import Iterable
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names)) or "none"
+
+
+class AnalyticsError(Exception):
+    """Base of all; its text is fit to show to a user as it stands."""
+
+
+class InvalidRequest(AnalyticsError):
+    """Options that do not fit together, or a text that does not say what it should."""
+
+
+class UnreadableSource(AnalyticsError):
+    """A file or database that cannot be opened, or does not hold what it should."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+class MissingColumns(AnalyticsError):
+    """A table without the columns that the analysis needs."""
+
+    def __init__(self, source: str, missing: Iterable[str], found: Iterable[str]) -> None:
+        self.source = source
+        self.missing = tuple(missing)
+        self.found = tuple(found)
+        super().__init__(
+            f"{source} has no column {_listed(self.missing)}, it has {_listed(self.found)}; "
+            "name the right ones with the column options"
+        )
+
+
+class InvalidRows(AnalyticsError):
+    """Rows that cannot be counted without guessing what they mean."""
+
+    def __init__(self, source: str, n_rows: int, problem: str, remedy: str) -> None:
+        super().__init__(f"{source}: {n_rows} {'row' if n_rows == 1 else 'rows'} {problem}; {remedy}")
+        self.source = source
+        self.n_rows = n_rows
+
+
+class UnknownExperiment(AnalyticsError):
+    """No row of the database belongs to an experiment of this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"there is no experiment {name!r}, only {_listed(self.known)}; name one of these")
+
+
+class UnknownVariant(AnalyticsError):
+    """A variant was asked for that has neither users nor a planned share."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"there is no variant {name!r}, only {_listed(self.known)}; name one of these")
+
+
+class InsufficientData(AnalyticsError):
+    """Too little to compute the quantity from; `compare` turns it into a reason."""

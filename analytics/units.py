@@ -1,0 +1,154 @@
+"""The unit table, one row per user, and the same by day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.sums import Moments, pairs_of
+
+COLUMNS = ("clicks", "impressions", "purchases", "revenue")
+"""What is summed where it exists; the first two must."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """One row per user: the variant, and quantities that add up over a user's events.
+
+    Args:
+        user, variant: (n,), text; each user once.
+        columns: name -> (n,) numbers: `clicks` and `impressions`, and where known `purchases`,
+            `revenue` or quantities from before the experiment such as `pre_clicks`.
+    Raises:
+        ValueError: arrays of different lengths.
+    """
+
+    user: NDArray[Any]
+    variant: NDArray[Any]
+    columns: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.user, self.variant, *self.columns.values())
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        return self.columns[column]
+
+    def moments(self) -> dict[str, Moments]:
+        """Moments by variant, in order of name."""
+        return {
+            str(name): Moments.of({c: values[self.variant == name] for c, values in self.columns.items()})
+            for name in np.unique(self.variant)
+        }
+
+
+@dataclass(frozen=True)
+class UnitDays:
+    """One row per user and day on which the user did something.
+
+    Args:
+        user, variant: (n,), text.
+        day: (n,), ISO dates as text, so that alphabetical order is order in time.
+        columns: name -> (n,) numbers of that day alone.
+    Raises:
+        ValueError: arrays of different lengths.
+    """
+
+    user: NDArray[Any]
+    variant: NDArray[Any]
+    day: NDArray[Any]
+    columns: Mapping[str, NDArray[Any]]
+    _order: NDArray[np.intp] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.user, self.variant, self.day, *self.columns.values())
+        object.__setattr__(self, "_order", np.lexsort((self.day, self.user, self.variant)))
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        return self.columns[column]
+
+    def units(self) -> Units:
+        """The totals of all days."""
+        starts = np.flatnonzero(self._is_first())
+        totals = {name: _sum_groups(values[self._order], starts) for name, values in self.columns.items()}
+        return Units(self.user[self._order][starts], self.variant[self._order][starts], totals)
+
+    def cumulative_moments(self) -> dict[str, dict[str, Moments]]:
+        """Per variant and day: the moments of the users' totals from the first day up to that day.
+
+        A user's square counts once, as it stands on that day; so each row adds only what it changes,
+        T^2 - (T - t)^2 with T the user's total after the row and t the row itself.
+        """
+        is_first = self._is_first()
+        day, variant = self.day[self._order], self.variant[self._order]
+        rows = {name: values[self._order] for name, values in self.columns.items()}
+        after = {name: _running_totals(values, is_first) for name, values in rows.items()}
+        changes = {
+            (a, b): after[a] * rows[b] + rows[a] * after[b] - rows[a] * rows[b] for a, b in pairs_of(rows)
+        }
+        steps: dict[str, dict[str, Moments]] = {}
+        for name in np.unique(variant):
+            of_variant = steps.setdefault(str(name), {})
+            for date in np.unique(day[variant == name]):
+                here = (variant == name) & (day == date)
+                of_variant[str(date)] = Moments(
+                    int(is_first[here].sum()),
+                    {c: values[here].sum().item() for c, values in rows.items()},
+                    {pair: values[here].sum().item() for pair, values in changes.items()},
+                )
+        return accumulate_days(steps)
+
+    def _is_first(self) -> NDArray[np.bool_]:
+        user, variant = self.user[self._order], self.variant[self._order]
+        changed = (user[1:] != user[:-1]) | (variant[1:] != variant[:-1])
+        return np.concatenate([np.ones(min(1, len(user)), bool), changed])
+
+
+@dataclass(frozen=True)
+class ExperimentSums:
+    """All that an analysis needs of one experiment.
+
+    Attributes:
+        moments: by variant.
+        days: by variant and day, from the first day up to that one; None without daily data.
+        shares: planned shares by variant, None when no plan is stored.
+    """
+
+    moments: Mapping[str, Moments]
+    days: Mapping[str, Mapping[str, Moments]] | None
+    shares: Mapping[str, float] | None
+
+
+def accumulate_days(steps: Mapping[str, Mapping[str, Moments]]) -> dict[str, dict[str, Moments]]:
+    """Running sums of what each day added, over every day that any variant knows."""
+    days = sorted({day for of_variant in steps.values() for day in of_variant})
+    running: dict[str, dict[str, Moments]] = {}
+    for name, of_variant in steps.items():
+        so_far = Moments.empty(tuple(next(iter(of_variant.values())).totals))
+        running[name] = {}
+        for day in days:
+            if day in of_variant:
+                so_far = so_far + of_variant[day]
+            running[name][day] = so_far
+    return running
+
+
+def _running_totals(values: NDArray[Any], is_first: NDArray[np.bool_]) -> NDArray[Any]:
+    total = np.cumsum(values)
+    before = (total - values)[is_first]
+    return np.asarray(total - np.repeat(before, np.diff(np.append(np.flatnonzero(is_first), len(values)))))
+
+
+def _sum_groups(values: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[Any]:
+    return np.add.reduceat(values, starts) if len(starts) else values
+
+
+def _check_lengths(*arrays: NDArray[Any]) -> None:
+    if len({np.shape(array) for array in arrays}) > 1 or np.ndim(arrays[0]) != 1:
+        raise ValueError(f"one value per row is wanted in every column, got {[np.shape(a) for a in arrays]}")

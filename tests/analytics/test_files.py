@@ -1,0 +1,164 @@
+"""Files are read as written: identifiers stay text, and doubtful rows are refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics import UnitDays, Units
+from analytics.errors import InvalidRows, MissingColumns, UnreadableSource
+from analytics.files import ColumnNames, read_events, read_totals
+
+
+def events_of(days: UnitDays) -> pd.DataFrame:
+    """One row per impression, shuffled."""
+    times = days["impressions"]
+    row = np.repeat(np.arange(len(times)), times)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    clicked = (within < days["clicks"][row]).astype(int)
+    frame = pd.DataFrame(
+        {"user": days.user[row], "variant": days.variant[row], "day": days.day[row], "clicked": clicked}
+    )
+    return frame.sample(frac=1, random_state=1)
+
+
+def write(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.csv.gz", "events.parquet"])
+def test_events_add_up_to_the_units_and_days_they_came_from(
+    tmp_path: Path, days: UnitDays, name: str
+) -> None:
+    found = read_events(write(events_of(days), tmp_path / name))
+    assert isinstance(found, UnitDays)
+    assert found.units().moments() == days.units().moments()
+    assert found.cumulative_moments() == days.cumulative_moments()
+
+
+def test_events_without_days_are_units(tmp_path: Path, days: UnitDays) -> None:
+    found = read_events(write(events_of(days).drop(columns="day"), tmp_path / "events.csv"))
+    assert isinstance(found, Units)
+    assert found.moments() == days.units().moments()
+
+
+def test_times_count_for_their_date(tmp_path: Path, days: UnitDays) -> None:
+    frame = events_of(days)
+    frame["day"] = pd.to_datetime(frame["day"]) + pd.Timedelta(hours=23)
+    found = read_events(write(frame, tmp_path / "events.parquet"))
+    assert isinstance(found, UnitDays)
+    assert found.cumulative_moments() == days.cumulative_moments()
+
+
+@pytest.mark.parametrize("name", ["totals.csv", "totals.csv.gz", "totals.parquet"])
+def test_totals_are_read_with_the_columns_that_exist(tmp_path: Path, days: UnitDays, name: str) -> None:
+    units = days.units()
+    frame = pd.DataFrame(
+        {"user": units.user, "variant": units.variant, **units.columns, "revenue": 0.5, "other": "x"}
+    )
+    found = read_totals(write(frame, tmp_path / name)).moments()
+    assert found["popular"].totals["clicks"] == units.moments()["popular"].totals["clicks"]
+    assert found["popular"].totals["revenue"] == 0.5 * found["popular"].n
+    assert "other" not in found["popular"].totals
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,arm,n_clicks,shown\nu1,a,1,2\n")
+    names = ColumnNames(user="id", variant="arm", clicks="n_clicks", impressions="shown")
+    found = read_totals(tmp_path / "t.csv", names=names)
+    assert found.moments()["a"].totals == {"clicks": 1, "impressions": 2}
+
+
+def test_identifiers_are_opaque_text(tmp_path: Path) -> None:
+    text = "user,variant,clicks,impressions\n007,NA,1,2\n7,NA,1,2\nnull,NA,0,1\né,NA,0,1\n"
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    found = read_totals(tmp_path / "t.csv")
+    assert sorted(found.user) == ["007", "7", "null", "é"]
+    assert set(found.variant) == {"NA"}
+
+
+def test_whole_numbers_in_parquet_are_identifiers_too(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"user": [7, 8], "variant": ["a", "b"], "clicks": [1, 0], "impressions": [3, 3]})
+    assert list(read_totals(write(frame, tmp_path / "t.parquet")).user) == ["7", "8"]
+
+
+def test_several_rows_of_one_user_are_added(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,variant,clicks,impressions\nu,a,1,2\nu,a,3,4\n")
+    found = read_totals(tmp_path / "t.csv")
+    assert len(found) == 1
+    assert (found["clicks"][0], found["impressions"][0]) == (4, 6)
+
+
+def test_a_header_alone_is_no_users(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,variant,clicks,impressions\n")
+    assert len(read_totals(tmp_path / "t.csv")) == 0
+    (tmp_path / "e.csv").write_text("user,variant,clicked,day\n")
+    found = read_events(tmp_path / "e.csv")
+    assert isinstance(found, UnitDays)
+    assert found.units().moments() == {}
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (",a,1,2", "1 row without a 'user'"),
+        ("u,  ,1,2", "without a 'variant'"),
+        ("u,a,-1,2", "'clicks' that is not a number of at least 0"),
+        ("u,a,one,2", "'clicks'"),
+        ("u,a,1,inf", "'impressions'"),
+        ("u,a,1,", "'impressions'"),
+        ("v,b,1,1", "two variants"),
+    ],
+)
+def test_doubtful_rows_are_refused_with_their_number(tmp_path: Path, row: str, problem: str) -> None:
+    (tmp_path / "t.csv").write_text(f"user,variant,clicks,impressions\nv,a,0,3\n{row}\n")
+    with pytest.raises(InvalidRows, match=problem) as error:
+        read_totals(tmp_path / "t.csv")
+    assert error.value.n_rows == 1
+
+
+@pytest.mark.parametrize(("clicked", "clicks"), [("true", 1), ("False", 0), ("1", 1), ("0", 0), ("1.0", 1)])
+def test_clicked_is_0_or_1_true_or_false(tmp_path: Path, clicked: str, clicks: int) -> None:
+    (tmp_path / "e.csv").write_text(f"user,variant,clicked\nu,a,{clicked}\n")
+    assert read_events(tmp_path / "e.csv")["clicks"].tolist() == [clicks]
+
+
+@pytest.mark.parametrize("clicked", ["2", "", "yes", "-1"])
+def test_clicked_is_nothing_else(tmp_path: Path, clicked: str) -> None:
+    (tmp_path / "e.csv").write_text(f"user,variant,clicked\nu,a,{clicked}\n")
+    with pytest.raises(InvalidRows, match="neither 0 nor 1"):
+        read_events(tmp_path / "e.csv")
+
+
+@pytest.mark.parametrize("day", ["yesterday", "", "01/02/2030", "2030-02-31"])
+def test_days_are_dates(tmp_path: Path, day: str) -> None:
+    (tmp_path / "e.csv").write_text(f"user,variant,clicked,day\nu,a,1,{day}\n")
+    with pytest.raises(InvalidRows, match="date such as 2030-01-31"):
+        read_events(tmp_path / "e.csv")
+
+
+def test_missing_columns_are_named_with_those_that_exist(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,variant,clicks,impressions\nu,a,1,2\n")
+    with pytest.raises(
+        MissingColumns, match="no column 'user', it has 'clicks', 'id', 'impressions', 'variant'"
+    ):
+        read_totals(tmp_path / "t.csv")
+
+
+def test_files_that_cannot_be_read_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"user,variant\n" * 999)[:40])
+    (tmp_path / "plain.csv.gz").write_bytes(b"user,variant,clicks,impressions\n")
+    (tmp_path / "latin.csv").write_bytes("user,variant,clicks,impressions\né,a,1,2\n".encode("latin-1"))
+    for name in ("empty.csv", "broken.parquet", "cut.csv.gz", "plain.csv.gz", "latin.csv", "missing.csv"):
+        with pytest.raises(UnreadableSource, match=name):
+            read_totals(tmp_path / name)

@@ -1,0 +1,101 @@
+"""Reports stand alone: the verdict first, a table beside every plot, nothing fetched."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+
+from analytics import Comparison, compare, simulate_days
+from analytics.report import html_report, markdown_report
+from analytics.tables import Table, days_table, split_table, variants_table
+
+
+class Outline(HTMLParser):
+    """The tags of a page in order, and every attribute that could fetch something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
+        ]
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(comparison: Comparison) -> None:
+    page = html_report(comparison)
+    outline = Outline(page)
+    assert outline.links == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(outline.tags)
+    assert "://" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_a_table_stands_beside_every_plot(comparison: Comparison) -> None:
+    sections = re.findall(r"<section.*?</section>", html_report(comparison), flags=re.DOTALL)
+    with_plot = [section for section in sections if "<svg" in section]
+    assert len(with_plot) == 3
+    assert all("<table>" in section for section in with_plot)
+
+
+def test_the_sample_ratio_verdict_comes_before_everything(comparison: Comparison) -> None:
+    page = html_report(comparison)
+    body = page[page.index("<body>") :]
+    assert body.index("Split as planned") < body.index("Users were split as planned") < body.index("raised")
+    report = markdown_report(comparison)
+    assert report.index("Users were split as planned") < report.index("raised")
+
+
+def test_names_are_escaped() -> None:
+    world = simulate_days(np.random.default_rng(0), 80, {"a": 0.2, "<i>b|c</i>": 0.3}, n_days=3)
+    comparison = compare(world, control="a", experiment="<b>&")
+    page = html_report(comparison)
+    assert "<i>b" not in page
+    assert "<title>Click-through in experiment &lt;b&gt;&amp;</title>" in page
+    assert "| <i>b\\|c</i> |" in markdown_report(comparison)
+
+
+def test_a_report_of_a_fortnight_is_small(comparison: Comparison) -> None:
+    assert len(html_report(comparison).encode()) < 100_000
+
+
+def test_the_markdown_tables_have_as_many_cells_in_every_line(comparison: Comparison) -> None:
+    for table in re.findall(r"(?:^\|.*\n?)+", markdown_report(comparison), flags=re.MULTILINE):
+        assert len({line.count("|") for line in table.strip().splitlines()}) == 1
+
+
+def test_the_variants_table_holds_the_totals(comparison: Comparison) -> None:
+    table = variants_table(comparison)
+    assert table.header == ("Variant", "Users", "Impressions", "Clicks", "Click-through", "Interval")
+    personal = comparison.variants["personal"]
+    row = next(row for row in table.rows if row[0] == "personal")
+    assert row[1:4] == (
+        f"{personal.users:,}",
+        f"{personal.totals['impressions']:,}",
+        f"{personal.totals['clicks']:,}",
+    )
+
+
+def test_a_variant_not_seen_yet_has_dashes_in_the_days_table(comparison: Comparison) -> None:
+    assert comparison.days is not None
+    first = days_table(comparison.days).rows[0]
+    assert "–" in first
+    assert "–" not in days_table(comparison.days).rows[-1]
+
+
+def test_the_split_table_sets_users_beside_the_plan(comparison: Comparison) -> None:
+    total = sum(variant.users for variant in comparison.variants.values())
+    planned = {row[0]: row[2] for row in split_table(comparison).rows}
+    assert planned["personal"] == f"{round(total / 2):,}"
+
+
+def test_backslashes_and_line_breaks_stay_within_a_markdown_cell() -> None:
+    assert Table("t", ("a",), (("x\\|\ny",),)).to_markdown().splitlines()[-1] == "| x\\\\\\| y |"
