@@ -5,6 +5,9 @@
     ├── UnknownStyle            no such style on offer
     ├── UnknownExperiment       no experiment of that name
     ├── UnknownModelVersion     the registry holds no such model version
+    ├── UnknownRender           no picture belongs to this render address
+    ├── UnreadablePhoto         a product's stored photo cannot be decoded
+    ├── RendererBusy            as many renders wait as are allowed to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
@@ -51,6 +54,32 @@ class UnknownModelVersion(PersonalizeError):
     def __init__(self, model_version: str) -> None:
         self.model_version = model_version
         super().__init__(f"the registry holds no model version {model_version!r}")
+
+
+class UnknownRender(PersonalizeError):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"no such render: {reason}; ask POST /v1/slates for a current address")
+
+
+class UnreadablePhoto(PersonalizeError):
+    def __init__(self, photo_sha256: str, reason: str) -> None:
+        self.photo_sha256 = photo_sha256
+        self.reason = reason
+        super().__init__(
+            f"the stored photo {photo_sha256[:12]} cannot be used: {reason}; "
+            "add it again with `personalize catalog add PATH`"
+        )
+
+
+class RendererBusy(PersonalizeError):
+    def __init__(self, max_pending: int, retry_after_seconds: int = 1) -> None:
+        self.max_pending = max_pending
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(
+            f"{max_pending} renders are waiting already, the most that may; "
+            f"try again in {retry_after_seconds} s"
+        )
 
 
 class InvalidIdentifier(PersonalizeError):

@@ -92,9 +92,14 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @property
+    def sqlite_path(self) -> Path:
+        """The embedded database, used when `database_url` is empty."""
+        return self.data_dir / "personalize.sqlite3"
+
+    @property
     def resolved_database_url(self) -> str:
         """`database_url`, or the SQLite file in `data_dir`."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'personalize.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.sqlite_path}"
 
     @property
     def photos_dir(self) -> Path:

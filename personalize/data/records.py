@@ -90,3 +90,11 @@ class PageRequest:
     product_ids: tuple[str, ...]
     now: datetime
     context: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something in a catalogue source that did not become a product, and why."""
+
+    path: str
+    reason: str

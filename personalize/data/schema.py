@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeDecorator
 
 MAX_ID_LENGTH = 128
 MONEY_SCALE = 10_000
+MAX_MONEY = Decimal(10) ** 14
 ORIGINAL = "original"
 
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -56,6 +57,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def money_units(amount: Decimal) -> int:
+    """An amount in ten-thousandths, as it is stored.
+
+    Raises:
+        ValueError: not a finite Decimal, more than four decimals, or too large for 64 bits.
+
+    >>> money_units(Decimal("24.90"))
+    249000
+    """
+    if not isinstance(amount, Decimal) or not amount.is_finite():
+        raise ValueError(f"expected a finite Decimal, got {amount!r}")
+    if abs(amount) > MAX_MONEY:
+        raise ValueError(f"expected an amount of at most {MAX_MONEY}, got {amount}")
+    if amount != (rounded := amount.quantize(Decimal(1) / MONEY_SCALE)):
+        raise ValueError(f"expected at most four decimals, got {amount}; round the amount first")
+    return int(rounded * MONEY_SCALE)
+
+
 class Money(TypeDecorator[Decimal]):
     """An amount, stored as an integer number of ten-thousandths so that sums in SQL are exact."""
 
@@ -63,12 +82,7 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        scaled = value * MONEY_SCALE
-        if scaled != scaled.to_integral_value():
-            raise ValueError(f"expected at most four decimals, got {value}; round the amount first")
-        return int(scaled)
+        return None if value is None else money_units(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value) / MONEY_SCALE
@@ -144,7 +158,7 @@ class Impression(Base):
         CheckConstraint("propensity > 0 AND propensity <= 1", name="propensity_in_unit_interval"),
         CheckConstraint("position >= 0", name="position_from_zero"),
         Index("ix_impressions_user_product_shown", "user_id", "product_id", "shown_at"),
-        Index("ix_impressions_experiment_variant", "experiment", "variant"),
+        Index("ix_impressions_experiment_variant_user", "experiment", "variant", "user_id"),
     )
 
     impression_id: Mapped[str] = mapped_column(Name, primary_key=True)
