@@ -8,6 +8,7 @@
     ├── UnknownRender           no picture belongs to this render address
     ├── UnreadablePhoto         a product's stored photo cannot be decoded
     ├── RendererBusy            as many renders wait as are allowed to
+    ├── AddressInUse            another process listens where the service wants to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
@@ -79,6 +80,15 @@ class RendererBusy(PersonalizeError):
         super().__init__(
             f"{max_pending} renders are waiting already, the most that may; "
             f"try again in {retry_after_seconds} s"
+        )
+
+
+class AddressInUse(PersonalizeError):
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"cannot listen on {host}:{port}: {reason}; stop what listens there or choose another --port"
         )
 
 

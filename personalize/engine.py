@@ -1,0 +1,421 @@
+"""The one front: decide, record, rank, retrain, forget.
+
+The service, the demo and a notebook all stand on it, so what is measured is what is served.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, Self, TypeVar
+
+import numpy as np
+from sqlalchemy import Engine as Database
+from sqlalchemy.orm import Session
+
+from personalize.data.catalogue import read_product, read_products, read_products_by_id, read_styles
+from personalize.data.database import open_database, reading, require_head
+from personalize.data.events import last_shown, record_events, record_slates
+from personalize.data.experiments import assign, read_experiment
+from personalize.data.extracts import read_log
+from personalize.data.identifiers import checked_id, new_id
+from personalize.data.records import (
+    CatalogueProduct,
+    Event,
+    EventOutcome,
+    EventStatus,
+    PageRequest,
+    ShownStyle,
+    StyleOnOffer,
+)
+from personalize.data.registry import champion
+from personalize.data.users import erase_user, most_active_users
+from personalize.data.writer import GroupWriter
+from personalize.decisions import Decision, RankedStyle, Ranking, Reason
+from personalize.errors import CorruptModel, NoStylesOnOffer
+from personalize.features import History, Requests, StyleSpace, build_features
+from personalize.models import Popularity, Ranker, load_scorer
+from personalize.models.reasons import reasons_of
+from personalize.policy import Exploration, plan_styles
+from personalize.retrain import RetrainReport, retrain
+from personalize.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PERSONAL = "personal"
+N_LOCK_STRIPES = 256
+
+T = TypeVar("T")
+Slate = tuple[PageRequest, str, list[ShownStyle]]
+
+
+def utc_now() -> datetime:
+    """The clock of a running service."""
+    return datetime.now(UTC)
+
+
+class Want(NamedTuple):
+    """One style to choose: for which user, which product, when, under which variant."""
+
+    user_id: str
+    product: CatalogueProduct
+    now: datetime
+    variant: str | None
+    policy: str
+
+
+class Choice(NamedTuple):
+    style_id: str
+    propensity: float
+    model_version: str
+
+
+class Engine:
+    """Decides which style each user sees of each product, and learns from what they do.
+
+    Thread-safe. What `decide` and `record` return is on disk. Under a seed and a clock given to
+    it, the same calls in the same order give the same decisions.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, *, clock: Callable[[], datetime], seed: int | None
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        with reading(database) as session:
+            self._styles = read_styles(session)
+            self._experiment = read_experiment(session, settings.experiment) if settings.experiment else None
+        self._space = StyleSpace.of(self._styles)
+        if not self._space.style_ids:
+            raise NoStylesOnOffer
+        self._exploration = Exploration(floor=settings.exploration_floor)
+        self._rng = np.random.default_rng(seed)
+        self._state = threading.RLock()
+        self._user_locks = [threading.Lock() for _ in range(N_LOCK_STRIPES)]
+        self._variants: dict[str, str] = {}
+        self._unread: list[Callable[[History], None]] | None = None
+        self._ranker: Ranker | None = None
+        self._history = self._read_history()
+        self._writer = GroupWriter(database)
+
+    @classmethod
+    def open(
+        cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now, seed: int | None = None
+    ) -> Self:
+        """Open the database, read the log, load the champion.
+
+        Raises:
+            DatabaseOutOfDate: the database is at another revision; the message says what to run.
+            NoStylesOnOffer: no style is registered.
+            UnknownExperiment: `settings.experiment` names none.
+        """
+        database = open_database(settings.resolved_database_url)
+        try:
+            require_head(database)
+            engine = cls(settings, database, clock=clock, seed=settings.seed if seed is None else seed)
+        except BaseException:
+            database.dispose()
+            raise
+        engine._load_champion()
+        return engine
+
+    def close(self) -> None:
+        """Write what is queued and let go of the database."""
+        self._writer.close()
+        self.database.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def model_version(self) -> str:
+        """The champion that scores, or the name of the fallback."""
+        return self._ranker.model_version if self._ranker else "popularity"
+
+    # -- deciding
+
+    def decide(
+        self,
+        user_id: str,
+        product_ids: Sequence[str],
+        *,
+        now: datetime | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> list[Decision]:
+        """One decision per product, in the order given, durable when it returns.
+
+        Within a visit (`settings.visit`) the same user keeps the same style of the same product,
+        and the impression that was logged for it: its propensity is logged once.
+
+        Raises:
+            UnknownProduct, InvalidIdentifier: nothing was recorded.
+        """
+        page = PageRequest(user_id, tuple(product_ids), now or self.clock(), dict(context or {}))
+        return self.decide_pages([page])[0]
+
+    def decide_pages(self, pages: Sequence[PageRequest]) -> list[list[Decision]]:
+        """`decide` for many shoppers at once; each user stands in one page only."""
+        for page in pages:
+            checked_id("user_id", page.user_id)
+        with self._locked([page.user_id for page in pages]):
+            products, shown = self._look_up(pages)
+            self._assign_variants(pages)
+            wants = [
+                [
+                    self._want(page, products[product_id])
+                    for product_id in dict.fromkeys(page.product_ids)
+                    if product_id not in kept
+                ]
+                for page, kept in zip(pages, shown, strict=True)
+            ]
+            with self._state:
+                choices = iter(self._choose([want for page_wants in wants for want in page_wants]))
+                slates = [
+                    self._slate(page, [(want, next(choices)) for want in page_wants])
+                    for page, page_wants in zip(pages, wants, strict=True)
+                    if page_wants
+                ]
+            self._record_slates(slates, products)
+        new = {(one.user_id, one.product_id): one for _, _, slate in slates for one in slate}
+        return [
+            [
+                Decision(kept.get(product_id) or new[page.user_id, product_id], products[product_id])
+                for product_id in page.product_ids
+            ]
+            for page, kept in zip(pages, shown, strict=True)
+        ]
+
+    @contextmanager
+    def _locked(self, user_ids: Sequence[str]) -> Iterator[None]:
+        """Two requests of one user wait for one another, so that a visit keeps its styles."""
+        stripes = sorted({hash(user_id) % N_LOCK_STRIPES for user_id in user_ids})
+        with ExitStack() as stack:
+            for stripe in stripes:
+                stack.enter_context(self._user_locks[stripe])
+            yield
+
+    def _look_up(
+        self, pages: Sequence[PageRequest]
+    ) -> tuple[dict[str, CatalogueProduct], list[dict[str, ShownStyle]]]:
+        """The products asked for, and per page what this visit has shown already."""
+        with reading(self.database) as session:
+            wanted = {product_id for page in pages for product_id in page.product_ids}
+            products = read_products_by_id(session, wanted)
+            shown = [
+                last_shown(session, page.user_id, page.product_ids, since=page.now - self.settings.visit)
+                for page in pages
+            ]
+        return products, shown
+
+    def _assign_variants(self, pages: Sequence[PageRequest]) -> None:
+        if self._experiment is None:
+            return
+        experiment = self._experiment
+        newcomers = {page.user_id: page.now for page in pages if page.user_id not in self._variants}
+        if newcomers:
+            now = min(newcomers.values())
+            self._variants |= self._write(lambda session: assign(session, experiment, list(newcomers), now))
+
+    def _want(self, page: PageRequest, product: CatalogueProduct) -> Want:
+        if self._experiment is None:
+            return Want(page.user_id, product, page.now, None, PERSONAL)
+        variant = self._variants[page.user_id]
+        return Want(page.user_id, product, page.now, variant, self._experiment.policies[variant])
+
+    def _choose(self, wants: Sequence[Want]) -> list[Choice]:
+        if not wants:
+            return []
+        chosen: dict[int, Choice] = {}
+        frame = build_features(self._history, _requests(wants), self._space)
+        for policy in sorted({want.policy for want in wants}):
+            rows = np.flatnonzero([want.policy == policy for want in wants])
+            plan = plan_styles(policy, frame.take(rows), ranker=self._ranker, exploration=self._exploration)
+            for n, (row, k) in enumerate(zip(rows, plan.draw(self._rng), strict=True)):
+                propensity = float(plan.propensities[n, k])
+                chosen[int(row)] = Choice(plan.style_ids[k], propensity, plan.model_versions[n])
+        return [chosen[i] for i in range(len(wants))]
+
+    def _slate(self, page: PageRequest, chosen: Sequence[tuple[Want, Choice]]) -> Slate:
+        slate_id = new_id(page.now, self._rng)
+        return (
+            page,
+            slate_id,
+            [
+                ShownStyle(
+                    impression_id=new_id(page.now, self._rng),
+                    slate_id=slate_id,
+                    user_id=page.user_id,
+                    product_id=want.product.product_id,
+                    style_id=choice.style_id,
+                    position=page.product_ids.index(want.product.product_id),
+                    shown_at=page.now,
+                    propensity=choice.propensity,
+                    policy=want.policy,
+                    model_version=choice.model_version,
+                    experiment=self._experiment.name if self._experiment else None,
+                    variant=want.variant,
+                )
+                for want, choice in chosen
+            ],
+        )
+
+    def _record_slates(self, slates: Sequence[Slate], products: Mapping[str, CatalogueProduct]) -> None:
+        if not slates:
+            return
+        self._write(lambda session: record_slates(session, slates))
+        shown = [one for _, _, slate in slates for one in slate]
+        categories = [products[one.product_id].category for one in shown]
+        self._learn(lambda history: history.append_shown(shown, categories))
+
+    # -- learning
+
+    def record(self, events: Sequence[Event]) -> list[EventOutcome]:
+        """Take clicks and purchases; what is answered is on disk. Sending an event twice is harmless."""
+        outcomes = self._write(lambda session: record_events(session, events, self.clock()))
+        accepted = [
+            event
+            for event, outcome in zip(events, outcomes, strict=True)
+            if outcome.status is EventStatus.ACCEPTED
+        ]
+        self._learn(lambda history: history.append_events(accepted))
+        return outcomes
+
+    def retrain(self, as_of: datetime | None = None) -> RetrainReport:
+        """Train on the log up to `as_of`, promote or refuse, and serve the champion."""
+        report = retrain(self.database, self.settings, as_of=as_of or self.clock())
+        self.refresh()
+        return report
+
+    def refresh(self) -> bool:
+        """Follow the registry; True when another champion took over.
+
+        The log is read anew with it, so that what other processes recorded counts too. A champion
+        whose files are corrupt is refused, and the one in use stays.
+        """
+        if not self._load_champion():
+            return False
+        with self._state:
+            self._unread = []
+        history = self._read_history()
+        with self._state:
+            for learn in self._unread:
+                learn(history)
+            self._history, self._unread = history, None
+        return True
+
+    def _load_champion(self) -> bool:
+        with reading(self.database) as session:
+            version = champion(session)
+        if version is None or version.model_version == self.model_version:
+            return False
+        try:
+            ranker = load_scorer(self.settings.models_dir, version.model_version)
+        except CorruptModel as error:
+            logger.error(
+                "champion_refused", extra={"model_version": version.model_version, "reason": str(error)}
+            )
+            return False
+        with self._state:
+            self._ranker = ranker
+        logger.info("champion_loaded", extra={"model_version": ranker.model_version})
+        return True
+
+    def _read_history(self) -> History:
+        now = self.clock()
+        with reading(self.database) as session:
+            log = read_log(session, since=now - self.settings.history_window, until=now)
+        return History.from_log(
+            log, half_life=self.settings.half_life, attribution_window=self.settings.attribution_window
+        )
+
+    def _learn(self, learn: Callable[[History], None]) -> None:
+        with self._state:
+            learn(self._history)
+            if self._unread is not None:
+                self._unread.append(learn)
+
+    def _write(self, job: Callable[[Session], T]) -> T:
+        return self._writer.submit(job).result()
+
+    # -- reading
+
+    def rank(
+        self, user_id: str, product_id: str | None = None, k: int | None = None, *, explain: bool = True
+    ) -> Ranking:
+        """Every candidate style for a user by descending score, with the reasons; the first `k` of them.
+
+        Reasons cost more than the ranking itself; `explain=False` leaves them out.
+
+        Raises:
+            UnknownProduct, InvalidIdentifier.
+        """
+        checked_id("user_id", user_id)
+        category = self.product(product_id).category if product_id is not None else None
+        with self._state:
+            frame = build_features(
+                self._history, Requests.of([user_id], [category], self.clock()), self._space
+            )
+            ranker = self._ranker
+        plan = plan_styles(PERSONAL, frame, ranker=ranker, exploration=self._exploration)
+        titles = {style.style_id: style.title for style in self._styles}
+        scorer = plan.model_versions[0]
+        contributions = (
+            ranker.explain(frame) if ranker and explain and scorer == ranker.model_version else None
+        )
+        order = sorted(range(len(plan.style_ids)), key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
+        styles = tuple(
+            RankedStyle(
+                style_id=plan.style_ids[i],
+                title=titles[plan.style_ids[i]],
+                score=float(plan.scores[0, i]),
+                propensity=float(plan.propensities[0, i]),
+                reasons=()
+                if contributions is None
+                else tuple(Reason(*reason) for reason in reasons_of(frame, i, contributions[i])),
+            )
+            for i in order[:k]
+        )
+        return Ranking(user_id, product_id, scorer, styles)
+
+    def product(self, product_id: str) -> CatalogueProduct:
+        """One product. Raises UnknownProduct."""
+        with reading(self.database) as session:
+            return read_product(session, product_id)
+
+    def products(
+        self, after: str | None = None, limit: int = 100, category: str | None = None
+    ) -> list[CatalogueProduct]:
+        """Products by product_id, the page after `after`."""
+        with reading(self.database) as session:
+            return read_products(session, after=after, limit=limit, category=category)
+
+    def styles(self) -> list[StyleOnOffer]:
+        """The styles on offer, the original photo among them."""
+        return list(self._styles)
+
+    def featured_users(self, limit: int = 6) -> list[str]:
+        """Users who clicked most under the personal policy: whose taste there is most to see of."""
+        with reading(self.database) as session:
+            return most_active_users(session, policy=PERSONAL, limit=limit)
+
+    def forget(self, user_id: str) -> int:
+        """Erase every row about a user, and what is remembered of them; returns the number of rows."""
+        checked_id("user_id", user_id)
+        with self._locked([user_id]):
+            n_rows = self._write(lambda session: erase_user(session, user_id))
+            self._learn(lambda history: history.forget(user_id))
+            self._variants.pop(user_id, None)
+        return n_rows
+
+
+def _requests(wants: Sequence[Want]) -> Requests:
+    return Requests.of(
+        [want.user_id for want in wants],
+        [want.product.category for want in wants],
+        [want.now for want in wants],
+    )

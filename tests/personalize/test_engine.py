@@ -1,0 +1,233 @@
+"""The engine on a migrated database: what it answers is what it wrote."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from factories import NOW, make_click, make_experiment, make_product, make_purchase, make_styles
+
+from personalize.data.database import open_database, reading, writing
+from personalize.data.experiments import variant_of
+from personalize.data.records import EventStatus
+from personalize.data.schema import ORIGINAL, Impression
+from personalize.engine import Engine
+from personalize.errors import (
+    DatabaseOutOfDate,
+    InvalidIdentifier,
+    NoStylesOnOffer,
+    UnknownExperiment,
+    UnknownProduct,
+)
+from personalize.settings import Settings
+
+PRODUCTS = ("mug-a", "mug-b", "vase-c")
+STYLES = ("dots", "waves", "woodcut")
+
+OpenEngine = Callable[..., Engine]
+
+
+@pytest.fixture
+def open_engine(database_url: str, tmp_path: Path) -> Iterator[OpenEngine]:
+    """Opens engines on one database with three products, three styles and the experiment `demo`."""
+    database = open_database(database_url)
+    with writing(database) as session:
+        make_styles(session, *STYLES)
+        for product_id in PRODUCTS:
+            make_product(session, product_id, category=product_id.split("-")[0])
+        make_experiment(session, "demo", "original", "popular", "personal")
+    database.dispose()
+    opened: list[Engine] = []
+
+    def open_one(seed: int = 0, **settings: object) -> Engine:
+        chosen = Settings(data_dir=tmp_path, database_url=database_url, **settings)  # type: ignore[arg-type]
+        opened.append(Engine.open(chosen, clock=lambda: NOW, seed=seed))
+        return opened[-1]
+
+    yield open_one
+    for engine in opened:
+        engine.close()
+
+
+def stored_impressions(engine: Engine) -> list[Impression]:
+    with reading(engine.database) as session:
+        return list(session.scalars(sa.select(Impression).order_by(Impression.position)))
+
+
+def test_a_decision_is_stored_as_it_was_answered(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    decisions = engine.decide("ada", PRODUCTS)
+    stored = stored_impressions(engine)
+    assert [decision.product.product_id for decision in decisions] == list(PRODUCTS)
+    for decision, row in zip(decisions, stored, strict=True):
+        shown = decision.impression
+        assert (shown.impression_id, shown.style_id, shown.position) == (
+            row.impression_id,
+            row.style_id,
+            row.position,
+        )
+        assert shown.propensity == row.propensity
+        assert decision.style_weights == {row.style_id: 1.0}
+
+
+def test_a_visit_keeps_its_styles_and_its_impressions(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    first = engine.decide("ada", PRODUCTS)
+    again = engine.decide("ada", PRODUCTS[::-1], now=NOW + timedelta(minutes=29))
+    assert again == first[::-1]
+    assert len(stored_impressions(engine)) == len(PRODUCTS)
+
+
+def test_the_next_visit_decides_anew(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    first = engine.decide("ada", PRODUCTS)
+    later = engine.decide("ada", PRODUCTS, now=NOW + timedelta(hours=2))
+    assert {one.impression.impression_id for one in first}.isdisjoint(
+        one.impression.impression_id for one in later
+    )
+
+
+def test_a_visit_outlives_the_process(open_engine: OpenEngine) -> None:
+    first = open_engine(seed=1).decide("ada", PRODUCTS)
+    assert open_engine(seed=2).decide("ada", PRODUCTS) == first
+
+
+def test_requests_of_one_user_at_once_agree(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: engine.decide("ada", PRODUCTS), range(16)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(stored_impressions(engine)) == len(PRODUCTS)
+
+
+def test_a_product_asked_for_twice_is_one_impression(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    first, second = engine.decide("ada", ["mug-a", "mug-a"])
+    assert first == second
+    assert len(stored_impressions(engine)) == 1
+
+
+def test_the_same_seed_and_clock_decide_the_same(open_engine: OpenEngine) -> None:
+    def styles(seed: int) -> list[str]:
+        engine = open_engine(seed)
+        with engine.database.begin() as connection:
+            connection.execute(sa.text("DELETE FROM slates"))
+        return [
+            one.impression.style_id for user in range(8) for one in engine.decide(f"user-{user}", PRODUCTS)
+        ]
+
+    assert styles(7) == styles(7)
+    assert styles(7) != styles(8)
+
+
+def test_an_unknown_product_records_nothing(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    with pytest.raises(UnknownProduct, match="no-such"):
+        engine.decide("ada", ["mug-a", "no-such"])
+    assert stored_impressions(engine) == []
+
+
+@pytest.mark.parametrize("user_id", ["", "a\x00b", "x" * 129])
+def test_an_impossible_user_id_is_refused(open_engine: OpenEngine, user_id: str) -> None:
+    with pytest.raises(InvalidIdentifier, match="user_id"):
+        open_engine().decide(user_id, PRODUCTS)
+
+
+def test_every_variant_is_served_by_its_policy(open_engine: OpenEngine) -> None:
+    engine = open_engine(experiment="demo")
+    for user in range(30):
+        for decision in engine.decide(f"user-{user}", ["mug-a"]):
+            shown = decision.impression
+            assert shown.experiment == "demo"
+            assert shown.variant == shown.policy
+            assert (shown.style_id == ORIGINAL) == (shown.variant == "original")
+            assert decision.style_weights == ({} if shown.style_id == ORIGINAL else {shown.style_id: 1.0})
+
+
+def test_assignment_is_the_documented_hash(open_engine: OpenEngine, database_url: str) -> None:
+    engine = open_engine(experiment="demo")
+    with reading(engine.database) as session:
+        from personalize.data.experiments import read_experiment
+
+        plan = read_experiment(session, "demo")
+    for user in range(20):
+        [decision] = engine.decide(f"user-{user}", ["mug-a"])
+        assert decision.impression.variant == variant_of(plan, f"user-{user}")
+
+
+def test_logged_propensities_are_the_frequencies(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    shown = [engine.decide(f"user-{user}", ["mug-a"])[0].impression for user in range(600)]
+    counts = Counter(one.style_id for one in shown)
+    ranking = engine.rank("nobody-yet", "mug-a")
+    for style in ranking.styles:
+        expected = 600 * style.propensity
+        assert abs(counts[style.style_id] - expected) < 5 * (expected * (1 - style.propensity)) ** 0.5
+
+
+def test_clicks_move_the_ranking_at_once(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    for user in range(40):
+        [decision] = engine.decide(f"user-{user}", ["mug-a"])
+        if decision.impression.style_id == "woodcut":
+            engine.record([make_click(decision.impression)])
+    assert engine.rank("newcomer").styles[0].style_id != "woodcut", "clicks of the future must not count"
+    later = Engine.open(engine.settings, clock=lambda: NOW + timedelta(hours=1))
+    assert later.rank("newcomer").styles[0].style_id == "woodcut"
+    later.close()
+
+
+def test_events_are_answered_one_by_one(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    [decision] = engine.decide("ada", ["mug-a"])
+    click = make_click(decision.impression)
+    outcomes = engine.record(
+        [click, make_purchase(decision.impression), make_click("no-such-impression"), click]
+    )
+    assert [outcome.status for outcome in outcomes] == [
+        EventStatus.ACCEPTED,
+        EventStatus.ACCEPTED,
+        EventStatus.REJECTED,
+        EventStatus.DUPLICATE,
+    ]
+
+
+def test_forgetting_a_user_leaves_no_row(open_engine: OpenEngine) -> None:
+    engine = open_engine(experiment="demo")
+    engine.record([make_click(one.impression) for one in engine.decide("ada", PRODUCTS)])
+    engine.decide("grace", PRODUCTS)
+    assert engine.forget("ada") > len(PRODUCTS)
+    assert {row.user_id for row in stored_impressions(engine)} == {"grace"}
+    assert engine.forget("ada") == 0
+
+
+def test_ranking_is_ordered_and_cut_at_k(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    ranking = engine.rank("ada", "mug-a")
+    scores = [style.score for style in ranking.styles]
+    assert scores == sorted(scores, reverse=True)
+    assert {style.style_id for style in ranking.styles} == set(STYLES)
+    assert sum(style.propensity for style in ranking.styles) == pytest.approx(1)
+    assert engine.rank("ada", "mug-a", k=2).styles == ranking.styles[:2]
+
+
+def test_ties_fall_to_style_id(open_engine: OpenEngine) -> None:
+    assert [style.style_id for style in open_engine().rank("ada").styles] == sorted(STYLES)
+
+
+def test_an_unknown_experiment_is_refused_at_the_start(open_engine: OpenEngine) -> None:
+    with pytest.raises(UnknownExperiment, match="no-such"):
+        open_engine(experiment="no-such")
+
+
+def test_a_database_without_tables_is_refused(bare_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseOutOfDate, match="personalize db upgrade"):
+        Engine.open(Settings(data_dir=tmp_path, database_url=bare_database_url))
+
+
+def test_an_empty_style_table_is_refused(database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(NoStylesOnOffer):
+        Engine.open(Settings(data_dir=tmp_path, database_url=database_url))
