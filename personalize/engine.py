@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 PERSONAL = "personal"
 N_LOCK_STRIPES = 256
+N_ACTIVE_PER_FEATURED = 8
 
 T = TypeVar("T")
 Slate = tuple[PageRequest, str, list[ShownStyle]]
@@ -364,9 +365,8 @@ class Engine:
         plan = plan_styles(PERSONAL, frame, ranker=ranker, exploration=self._exploration)
         titles = {style.style_id: style.title for style in self._styles}
         scorer = plan.model_versions[0]
-        contributions = (
-            ranker.explain(frame) if ranker and explain and scorer == ranker.model_version else None
-        )
+        explainer = ranker if ranker and scorer == ranker.model_version else Popularity()
+        contributions = explainer.explain(frame) if explain else None
         order = sorted(range(len(plan.style_ids)), key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
         styles = tuple(
             RankedStyle(
@@ -399,9 +399,14 @@ class Engine:
         return list(self._styles)
 
     def featured_users(self, limit: int = 6) -> list[str]:
-        """Users who clicked most under the personal policy: whose taste there is most to see of."""
+        """Users who clicked much under the personal policy, of tastes as different as there are."""
         with reading(self.database) as session:
-            return most_active_users(session, policy=PERSONAL, limit=limit)
+            active = most_active_users(session, policy=PERSONAL, limit=limit * N_ACTIVE_PER_FEATURED)
+        by_taste: dict[str, str] = {}
+        for user_id in active:
+            by_taste.setdefault(self.rank(user_id, k=1, explain=False).styles[0].style_id, user_id)
+        different = list(by_taste.values())
+        return (different + [user_id for user_id in active if user_id not in different])[:limit]
 
     def forget(self, user_id: str) -> int:
         """Erase every row about a user, and what is remembered of them; returns the number of rows."""

@@ -9,7 +9,7 @@ from sqlalchemy import Engine as Database
 from personalize.errors import UnknownExperiment
 
 if TYPE_CHECKING:
-    from analytics import Comparison
+    from analytics import Comparison as Comparison
 
 BASELINES_FIRST = ("random", "original", "popular", "personal")
 
