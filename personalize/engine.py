@@ -3,7 +3,6 @@
 The service, the demo and a notebook all stand on it, so what is measured is what is served.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,6 @@ from personalize.data.catalogue import read_product, read_products, read_product
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
 from personalize.data.experiments import assign, read_experiment
-from personalize.data.extracts import read_log
 from personalize.data.identifiers import checked_id, new_id
 from personalize.data.records import (
     CatalogueProduct,
@@ -29,19 +27,15 @@ from personalize.data.records import (
     ShownStyle,
     StyleOnOffer,
 )
-from personalize.data.registry import champion
 from personalize.data.users import erase_user, most_active_users
 from personalize.data.writer import GroupWriter
 from personalize.decisions import Decision, RankedStyle, Ranking, Reason
-from personalize.errors import CorruptModel, NoStylesOnOffer
-from personalize.features import History, Requests, StyleSpace, build_features
-from personalize.models import Popularity, Ranker, load_scorer
+from personalize.features import FeatureFrame, Requests
+from personalize.knowledge import Knowledge
 from personalize.models.reasons import reasons_of
-from personalize.policy import Exploration, plan_styles
+from personalize.policy import Exploration, Plan, plan_styles
 from personalize.retrain import RetrainReport, retrain
 from personalize.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 PERSONAL = "personal"
 N_LOCK_STRIPES = 256
@@ -88,17 +82,11 @@ class Engine:
         with reading(database) as session:
             self._styles = read_styles(session)
             self._experiment = read_experiment(session, settings.experiment) if settings.experiment else None
-        self._space = StyleSpace.of(self._styles)
-        if not self._space.style_ids:
-            raise NoStylesOnOffer
+        self._knowledge = Knowledge(settings, database, self._styles, clock)
         self._exploration = Exploration(floor=settings.exploration_floor)
         self._rng = np.random.default_rng(seed)
-        self._state = threading.RLock()
         self._user_locks = [threading.Lock() for _ in range(N_LOCK_STRIPES)]
         self._variants: dict[str, str] = {}
-        self._unread: list[Callable[[History], None]] | None = None
-        self._ranker: Ranker | None = None
-        self._history = self._read_history()
         self._writer = GroupWriter(database)
 
     @classmethod
@@ -115,12 +103,10 @@ class Engine:
         database = open_database(settings.resolved_database_url)
         try:
             require_head(database)
-            engine = cls(settings, database, clock=clock, seed=settings.seed if seed is None else seed)
+            return cls(settings, database, clock=clock, seed=settings.seed if seed is None else seed)
         except BaseException:
             database.dispose()
             raise
-        engine._load_champion()
-        return engine
 
     def close(self) -> None:
         """Write what is queued and let go of the database."""
@@ -136,7 +122,7 @@ class Engine:
     @property
     def model_version(self) -> str:
         """The champion that scores, or the name of the fallback."""
-        return self._ranker.model_version if self._ranker else "popularity"
+        return self._knowledge.model_version
 
     # -- deciding
 
@@ -174,7 +160,7 @@ class Engine:
                 ]
                 for page, kept in zip(pages, shown, strict=True)
             ]
-            with self._state:
+            with self._knowledge.lock:
                 choices = iter(self._choose([want for page_wants in wants for want in page_wants]))
                 slates = [
                     self._slate(page, [(want, next(choices)) for want in page_wants])
@@ -232,14 +218,19 @@ class Engine:
         if not wants:
             return []
         chosen: dict[int, Choice] = {}
-        frame = build_features(self._history, _requests(wants), self._space)
+        frame = self._knowledge.frame(_requests(wants))
         for policy in sorted({want.policy for want in wants}):
             rows = np.flatnonzero([want.policy == policy for want in wants])
-            plan = plan_styles(policy, frame.take(rows), ranker=self._ranker, exploration=self._exploration)
+            plan = plan_styles(
+                policy, frame.take(rows), ranker=self._knowledge.ranker, exploration=self._exploration
+            )
             for n, (row, k) in enumerate(zip(rows, plan.draw(self._rng), strict=True)):
                 propensity = float(plan.propensities[n, k])
                 chosen[int(row)] = Choice(plan.style_ids[k], propensity, plan.model_versions[n])
         return [chosen[i] for i in range(len(wants))]
+
+    def _plan(self, policy: str, frame: FeatureFrame) -> Plan:
+        return plan_styles(policy, frame, ranker=self._knowledge.ranker, exploration=self._exploration)
 
     def _slate(self, page: PageRequest, chosen: Sequence[tuple[Want, Choice]]) -> Slate:
         slate_id = new_id(page.now, self._rng)
@@ -271,7 +262,7 @@ class Engine:
         self._write(lambda session: record_slates(session, slates))
         shown = [one for _, _, slate in slates for one in slate]
         categories = [products[one.product_id].category for one in shown]
-        self._learn(lambda history: history.append_shown(shown, categories))
+        self._knowledge.learn(lambda history: history.append_shown(shown, categories))
 
     # -- learning
 
@@ -283,7 +274,7 @@ class Engine:
             for event, outcome in zip(events, outcomes, strict=True)
             if outcome.status is EventStatus.ACCEPTED
         ]
-        self._learn(lambda history: history.append_events(accepted))
+        self._knowledge.learn(lambda history: history.append_events(accepted))
         return outcomes
 
     def retrain(self, as_of: datetime | None = None) -> RetrainReport:
@@ -295,50 +286,9 @@ class Engine:
     def refresh(self) -> bool:
         """Follow the registry; True when another champion took over.
 
-        The log is read anew with it, so that what other processes recorded counts too. A champion
-        whose files are corrupt is refused, and the one in use stays.
+        A champion whose files are corrupt is refused, and the one in use stays.
         """
-        if not self._load_champion():
-            return False
-        with self._state:
-            self._unread = []
-        history = self._read_history()
-        with self._state:
-            for learn in self._unread:
-                learn(history)
-            self._history, self._unread = history, None
-        return True
-
-    def _load_champion(self) -> bool:
-        with reading(self.database) as session:
-            version = champion(session)
-        if version is None or version.model_version == self.model_version:
-            return False
-        try:
-            ranker = load_scorer(self.settings.models_dir, version.model_version)
-        except CorruptModel as error:
-            logger.error(
-                "champion_refused", extra={"model_version": version.model_version, "reason": str(error)}
-            )
-            return False
-        with self._state:
-            self._ranker = ranker
-        logger.info("champion_loaded", extra={"model_version": ranker.model_version})
-        return True
-
-    def _read_history(self) -> History:
-        now = self.clock()
-        with reading(self.database) as session:
-            log = read_log(session, since=now - self.settings.history_window, until=now)
-        return History.from_log(
-            log, half_life=self.settings.half_life, attribution_window=self.settings.attribution_window
-        )
-
-    def _learn(self, learn: Callable[[History], None]) -> None:
-        with self._state:
-            learn(self._history)
-            if self._unread is not None:
-                self._unread.append(learn)
+        return self._knowledge.refresh()
 
     def _write(self, job: Callable[[Session], T]) -> T:
         return self._writer.submit(job).result()
@@ -357,15 +307,11 @@ class Engine:
         """
         checked_id("user_id", user_id)
         category = self.product(product_id).category if product_id is not None else None
-        with self._state:
-            frame = build_features(
-                self._history, Requests.of([user_id], [category], self.clock()), self._space
-            )
-            ranker = self._ranker
-        plan = plan_styles(PERSONAL, frame, ranker=ranker, exploration=self._exploration)
+        with self._knowledge.lock:
+            frame = self._knowledge.frame(Requests.of([user_id], [category], self.clock()))
+            plan = plan_styles(PERSONAL, frame, ranker=self._knowledge.ranker, exploration=self._exploration)
+            explainer = self._knowledge.explainer(plan.model_versions[0])
         titles = {style.style_id: style.title for style in self._styles}
-        scorer = plan.model_versions[0]
-        explainer = ranker if ranker and scorer == ranker.model_version else Popularity()
         contributions = explainer.explain(frame) if explain else None
         order = sorted(range(len(plan.style_ids)), key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
         styles = tuple(
@@ -380,7 +326,7 @@ class Engine:
             )
             for i in order[:k]
         )
-        return Ranking(user_id, product_id, scorer, styles)
+        return Ranking(user_id, product_id, plan.model_versions[0], styles)
 
     def product(self, product_id: str) -> CatalogueProduct:
         """One product. Raises UnknownProduct."""
@@ -413,7 +359,7 @@ class Engine:
         checked_id("user_id", user_id)
         with self._locked([user_id]):
             n_rows = self._write(lambda session: erase_user(session, user_id))
-            self._learn(lambda history: history.forget(user_id))
+            self._knowledge.learn(lambda history: history.forget(user_id))
             self._variants.pop(user_id, None)
         return n_rows
 

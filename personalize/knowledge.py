@@ -1,0 +1,123 @@
+"""What one process knows: the log's history and the champion, both kept up with the database."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine as Database
+
+from personalize.data.database import reading
+from personalize.data.extracts import read_log
+from personalize.data.records import StyleOnOffer
+from personalize.data.registry import champion
+from personalize.errors import CorruptModel, NoStylesOnOffer
+from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features
+from personalize.models import POPULARITY, Popularity, Ranker, load_scorer
+from personalize.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Knowledge:
+    """History and champion, read by many threads while events arrive and champions change.
+
+    Hold `lock` for reads that must agree with one another.
+
+    Raises:
+        NoStylesOnOffer: there is no style but the original.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        styles: Sequence[StyleOnOffer],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.lock = threading.RLock()
+        self.ranker: Ranker | None = None
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._space = StyleSpace.of(styles)
+        if not self._space.style_ids:
+            raise NoStylesOnOffer
+        self._refreshing = threading.Lock()
+        self._arrived: list[Callable[[History], None]] | None = None
+        self._history = self._read_history()
+        self._load_champion()
+
+    @property
+    def model_version(self) -> str:
+        """The champion that scores, or the name of the fallback."""
+        return self.ranker.model_version if self.ranker else POPULARITY
+
+    def frame(self, requests: Requests) -> FeatureFrame:
+        """Features of every candidate style for these requests, as of their moments."""
+        with self.lock:
+            return build_features(self._history, requests, self._space)
+
+    def explainer(self, model_version: str) -> Ranker | Popularity:
+        """The scorer of that version, or popularity."""
+        return self.ranker if self.ranker and self.ranker.model_version == model_version else Popularity()
+
+    def learn(self, change: Callable[[History], None]) -> None:
+        """Change the history; while it is being read anew, the new one is changed too."""
+        with self.lock:
+            change(self._history)
+            if self._arrived is not None:
+                self._arrived.append(change)
+
+    def refresh(self) -> bool:
+        """Follow the registry; True when another champion took over.
+
+        The log is read anew with it, so that what other processes recorded counts too. A champion
+        whose files are corrupt is refused, and the one in use stays.
+        """
+        with self._refreshing:
+            if not self._load_champion():
+                return False
+            with self._arrivals() as arrived:
+                history = self._read_history()
+                with self.lock:
+                    for change in arrived:
+                        change(history)
+                    self._history = history
+        return True
+
+    @contextmanager
+    def _arrivals(self) -> Iterator[list[Callable[[History], None]]]:
+        """What `learn` is told meanwhile."""
+        with self.lock:
+            arrived = self._arrived = []
+        try:
+            yield arrived
+        finally:
+            with self.lock:
+                self._arrived = None
+
+    def _load_champion(self) -> bool:
+        with reading(self._database) as session:
+            version = champion(session)
+        if version is None or version.model_version == self.model_version:
+            return False
+        try:
+            ranker = load_scorer(self._settings.models_dir, version.model_version)
+        except CorruptModel as error:
+            fields = {"model_version": version.model_version, "reason": str(error)}
+            logger.error("champion_refused", extra=fields)
+            return False
+        with self.lock:
+            self.ranker = ranker
+        logger.info("champion_loaded", extra={"model_version": ranker.model_version})
+        return True
+
+    def _read_history(self) -> History:
+        now = self._clock()
+        with reading(self._database) as session:
+            log = read_log(session, since=now - self._settings.history_window, until=now)
+        return History.from_log(
+            log, half_life=self._settings.half_life, attribution_window=self._settings.attribution_window
+        )
