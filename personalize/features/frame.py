@@ -1,0 +1,100 @@
+"""What is asked of the features, and the frame of columns they come in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalize.features.history import microseconds
+from personalize.features.runs import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Who looks at a product of which category, and when; one entry per (page, product).
+
+    Products of one page share user and moment and stand next to each other, which is all that
+    `build_features` needs to compute what it knows of the user once per page.
+    `category` None is a product of no category: only what holds for all categories is used.
+    """
+
+    user_ids: tuple[str, ...]
+    categories: tuple[str | None, ...]
+    at_us: Ints
+
+    def __post_init__(self) -> None:
+        if not len(self.user_ids) == len(self.categories) == len(self.at_us):
+            raise ValueError(
+                f"expected as many users as categories and moments, got {len(self.user_ids)}, "
+                f"{len(self.categories)} and {len(self.at_us)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    @staticmethod
+    def of(
+        user_ids: Sequence[str], categories: Sequence[str | None], now: Sequence[datetime] | datetime
+    ) -> "Requests":
+        """Requests at one moment, or each at its own."""
+        moments = [now] * len(user_ids) if isinstance(now, datetime) else now
+        at_us = np.fromiter(map(microseconds, moments), dtype=np.int64, count=len(moments))
+        return Requests(tuple(user_ids), tuple(categories), at_us)
+
+    def page_starts(self) -> Ints:
+        """(R,) for each request the index of its page: neighbours with the same user and moment."""
+        users = np.array(self.user_ids, dtype=object)
+        starts = np.ones(len(self), dtype=np.bool_)
+        starts[1:] = (users[1:] != users[:-1]) | (self.at_us[1:] != self.at_us[:-1])
+        return np.cumsum(starts) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFrame:
+    """Features of requests x candidates, the only thing a scorer accepts.
+
+    values (R * K, F) float32, request-major: the K candidates of a request stand together. NaN means
+    "has not happened". `candidates` (R, K) indexes `style_ids`. Per request, (R,): `has_history` whether
+    the user has been shown anything before, `evidence` the user's time-decayed impressions.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+    style_ids: tuple[str, ...]
+    candidates: Ints
+    has_history: NDArray[np.bool_]
+    evidence: Floats
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (self.candidates.size, len(self.names)):
+            raise ValueError(
+                f"expected values of shape {(self.candidates.size, len(self.names))}, got {self.values.shape}"
+            )
+
+    @property
+    def n_requests(self) -> int:
+        return len(self.candidates)
+
+    @property
+    def n_candidates(self) -> int:
+        return int(self.candidates.shape[1])
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """One feature of every row, (R * K,)."""
+        return self.values[:, self.names.index(name)]
+
+    def take(self, requests: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> "FeatureFrame":
+        """The frame of some of the requests, in the order given."""
+        index = np.asarray(requests, dtype=None if len(requests) else np.intp)
+        shape = (self.n_requests, self.n_candidates, len(self.names))
+        candidates = self.candidates[index]
+        return FeatureFrame(
+            self.values.reshape(shape)[index].reshape(candidates.size, len(self.names)),
+            self.names,
+            self.style_ids,
+            candidates,
+            self.has_history[index],
+            self.evidence[index],
+        )

@@ -1,0 +1,248 @@
+"""What was known when: the shop's events, kept so that any moment can be asked about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from personalize.data.records import ClickEvent, Event, ShownStyle
+from personalize.features.runs import EventTable, Family, Floats, Ints, Kind, Run, Tally, keys_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MERGE_RATIO = 8
+"""A run is merged into the one before it unless that one is at least this many times larger."""
+
+OPEN_WINDOWS = 2
+"""Attribution windows for which an impression is kept in mind, so that an event may arrive one late."""
+
+REFERENCE_PROPENSITY = 0.05
+"""At and below this propensity an impression of a personal policy counts fully for a style's popularity."""
+
+PERSONAL_POLICIES = frozenset({"personal"})
+"""Policies that look at the user: what they show says who liked a style, not how well it is liked."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since the epoch, exactly.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@dataclass(slots=True)
+class _Showing:
+    """An impression that may still be clicked or bought."""
+
+    at_us: int
+    user: int
+    category: int
+    style: int
+    weight: float
+    is_clicked: bool = False
+    is_purchased: bool = False
+
+
+class Codes:
+    """Strings to small integers, in order of arrival; -1 for a string never seen."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def add(self, name: str) -> int:
+        return self._codes.setdefault(name, len(self._codes))
+
+    def find(self, names: Sequence[str]) -> Ints:
+        return np.fromiter((self._codes.get(name, -1) for name in names), dtype=np.int64, count=len(names))
+
+    def add_column(self, column: "pd.Series[str]") -> Ints:
+        """Codes of a whole column, adding what is new; -1 where there is nothing."""
+        codes, names = column.factorize()
+        known: Ints = np.array([*map(self.add, names), -1], dtype=np.int64)
+        coded: Ints = known[codes]
+        return coded
+
+
+class History:
+    """What was shown, clicked and bought, answering "as of t" for many keys and moments at once.
+
+    An impression counts from the moment it was shown, a click or a purchase from its own moment, and
+    each only strictly after it, so nothing later than t, nor what is decided at t, leaks in. Only
+    the first click and the first purchase of an impression count, and only within
+    `attribution_window` of it, as in the labels.
+
+    Amounts halve every `half_life`. Style and category rates must say how a style is liked by
+    everybody, but a personal policy shows it to those who like it already; there an impression
+    weighs min(1, `REFERENCE_PROPENSITY` / propensity), which a user's own history does not.
+
+    Args:
+        half_life: age at which an event weighs half.
+        attribution_window: how long after its impression a click or a purchase counts.
+    Raises:
+        ValueError: a duration that is not positive.
+    """
+
+    def __init__(self, *, half_life: timedelta, attribution_window: timedelta) -> None:
+        if half_life <= timedelta(0) or attribution_window <= timedelta(0):
+            raise ValueError(
+                f"expected positive durations, got half_life {half_life} and "
+                f"attribution_window {attribution_window}"
+            )
+        self._half_life_us = float(half_life // _MICROSECOND)
+        self._window_us = attribution_window // _MICROSECOND
+        self.users, self.categories, self.styles = Codes(), Codes(), Codes()
+        self._open: dict[str, _Showing] = {}
+        self._pending: list[tuple[int, int, int, int, int, float]] = []
+        self._runs: list[Run] = []
+
+    @classmethod
+    def from_log(
+        cls, log: "pd.DataFrame", *, half_life: timedelta, attribution_window: timedelta
+    ) -> "History":
+        """The history of a log as `personalize.data.extracts.read_log` gives it."""
+        history = cls(half_life=half_life, attribution_window=attribution_window)
+        if len(log):
+            history._read(log)
+        return history
+
+    def __len__(self) -> int:
+        """Events held: showings, clicks and purchases."""
+        return sum(map(len, self._runs)) + len(self._pending)
+
+    def append_shown(self, shown: Sequence[ShownStyle], categories: Sequence[str]) -> None:
+        """Add impressions just shown, with the category of each one's product; known ones are ignored."""
+        for style, category in zip(shown, categories, strict=True):
+            if style.impression_id in self._open:
+                continue
+            showing = _Showing(
+                microseconds(style.shown_at),
+                self.users.add(style.user_id),
+                self.categories.add(category),
+                self.styles.add(style.style_id),
+                _popularity_weight(style.policy, style.propensity),
+            )
+            self._open[style.impression_id] = showing
+            self._append(showing, showing.at_us, Kind.SHOWN)
+        if shown:
+            newest = max(microseconds(style.shown_at) for style in shown)
+            self._close_before(newest - OPEN_WINDOWS * self._window_us)
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """Add clicks and purchases; repeated ones, late ones and those of unknown impressions are ignored."""
+        for event in events:
+            showing = self._open.get(event.impression_id)
+            if showing is None:
+                continue
+            at_us = microseconds(event.occurred_at)
+            if not 0 <= at_us - showing.at_us <= self._window_us:
+                continue
+            if isinstance(event, ClickEvent):
+                if not showing.is_clicked:
+                    showing.is_clicked = True
+                    self._append(showing, at_us, Kind.CLICKED)
+            elif not showing.is_purchased:
+                showing.is_purchased = True
+                self._append(showing, at_us, Kind.PURCHASED)
+
+    def forget(self, user_id: str) -> None:
+        """Drop everything of a user, also from the rates of styles and categories."""
+        code = int(self.users.find([user_id])[0])
+        self._open = {key: showing for key, showing in self._open.items() if showing.user != code}
+        self._flush()
+        kept = [run.events.take(run.events.user != code) for run in self._runs]
+        self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+
+    def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
+        """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
+        self._flush()
+        keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
+        flat_keys, flat_moments = keys.ravel(), moments.ravel()
+        tally = Tally.empty(len(flat_keys))
+        for run in self._runs:
+            run.add_to(tally, family, flat_keys, flat_moments)
+        return tally.reshape(*keys.shape)
+
+    def _append(self, showing: _Showing, at_us: int, kind: Kind) -> None:
+        self._pending.append(
+            (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
+        )
+
+    def _close_before(self, at_us: int) -> None:
+        """Let go of impressions that can no longer be clicked, oldest first."""
+        while self._open:
+            oldest = next(iter(self._open))
+            if self._open[oldest].at_us >= at_us:
+                return
+            del self._open[oldest]
+
+    def _flush(self) -> None:
+        """Make what has arrived since the last question a run, and merge runs of similar size."""
+        if not self._pending:
+            return
+        columns = list(zip(*self._pending, strict=True))
+        at_us, user, category, style, kind = (np.array(column, dtype=np.int64) for column in columns[:5])
+        tables = [EventTable(at_us, user, category, style, kind, np.array(columns[5], dtype=np.float64))]
+        self._pending = []
+        size = len(tables[0])
+        while self._runs and len(self._runs[-1]) < MERGE_RATIO * size:
+            tables.insert(0, self._runs.pop().events)
+            size += len(tables[0])
+        self._runs.append(Run(EventTable.joined(tables), self._half_life_us))
+
+    def _read(self, log: "pd.DataFrame") -> None:
+        shown_us = column_us(log["shown_at"])
+        user = self.users.add_column(log["user_id"])
+        category = self.categories.add_column(log["category"])
+        style = self.styles.add_column(log["style_id"])
+        weight = _popularity_weights(log)
+        tables = [EventTable(shown_us, user, category, style, np.zeros_like(user), weight)]
+        happened = {}
+        for kind, name in ((Kind.CLICKED, "clicked_at"), (Kind.PURCHASED, "purchased_at")):
+            at_us = column_us(log[name])
+            counts = (at_us != _NAT) & (at_us >= shown_us) & (at_us - shown_us <= self._window_us)
+            rows = np.flatnonzero(counts)
+            happened[kind] = counts
+            kinds = np.full(len(rows), int(kind), dtype=np.int64)
+            tables.append(replace(tables[0].take(rows), at_us=at_us[rows], kind=kinds))
+        self._runs = [Run(EventTable.joined(tables), self._half_life_us)]
+        impression_ids = log["impression_id"].to_numpy()
+        for row in np.flatnonzero(shown_us >= shown_us.max() - OPEN_WINDOWS * self._window_us):
+            self._open[str(impression_ids[row])] = _Showing(
+                int(shown_us[row]),
+                int(user[row]),
+                int(category[row]),
+                int(style[row]),
+                float(weight[row]),
+                bool(happened[Kind.CLICKED][row]),
+                bool(happened[Kind.PURCHASED][row]),
+            )
+
+
+_NAT = np.iinfo(np.int64).min
+
+
+def column_us(column: "pd.Series[pd.Timestamp]") -> Ints:
+    """A column of aware times as microseconds since the epoch; NaT becomes the smallest int64."""
+    naive = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    return naive.to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def _popularity_weight(policy: str, propensity: float) -> float:
+    return min(1.0, REFERENCE_PROPENSITY / propensity) if policy in PERSONAL_POLICIES else 1.0
+
+
+def _popularity_weights(log: "pd.DataFrame") -> Floats:
+    propensity = log["propensity"].to_numpy(dtype=np.float64)
+    is_personal = log["policy"].isin(PERSONAL_POLICIES).to_numpy()
+    return np.where(is_personal, np.minimum(1.0, REFERENCE_PROPENSITY / propensity), 1.0)

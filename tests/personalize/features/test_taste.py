@@ -1,0 +1,46 @@
+"""The posterior of a user's taste, against optimisation of the posterior itself."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from personalize.features.taste import NEWTON_STEPS, TastePrior, taste
+
+RNG = np.random.default_rng(4)
+VECTORS = RNG.normal(size=(5, 3)) / np.sqrt(3)
+COVARIANCE = TastePrior().covariance(VECTORS @ VECTORS.T)
+
+
+def test_no_evidence_means_no_taste() -> None:
+    assert taste(np.zeros((2, 5)), np.zeros((2, 5)), COVARIANCE, 0.1) == pytest.approx(np.zeros((2, 5)))
+
+
+def test_taste_is_near_the_mode_of_the_posterior() -> None:
+    expected = np.array([[0.5, 1.0, 0.2, 0.0, 0.8]])
+    clicks = np.array([[2.0, 0.0, 1.0, 0.0, 0.5]])
+    full = COVARIANCE + 0.1
+    precision = np.linalg.inv(full)
+
+    def negative_log_posterior(d: np.ndarray) -> float:
+        likelihood = (clicks[0] * d - expected[0] * np.exp(d)).sum()
+        return float(-likelihood + d @ precision @ d / 2)
+
+    mode = minimize(negative_log_posterior, np.zeros(5), tol=1e-12).x
+    of_styles = COVARIANCE @ precision @ mode
+    assert taste(clicks, expected, COVARIANCE, 0.1)[0] == pytest.approx(of_styles, abs=0.03)
+    assert NEWTON_STEPS == 2
+
+
+def test_more_clicks_are_never_less_taste() -> None:
+    expected = np.full((6, 5), 0.4)
+    clicks = np.zeros((6, 5))
+    clicks[:, 2] = np.arange(6)
+    assert (np.diff(taste(clicks, expected, COVARIANCE, 0.1)[:, 2]) > 0).all()
+
+
+def test_users_do_not_touch_one_another() -> None:
+    clicks, expected = RNG.poisson(0.5, (4, 5)).astype(float), RNG.random((4, 5))
+    together = taste(clicks, expected, COVARIANCE, 0.1)
+    for user in range(4):
+        alone = taste(clicks[[user]], expected[[user]], COVARIANCE, 0.1)
+        assert alone[0] == pytest.approx(together[user], abs=1e-12)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from personalize.models.calibration import Calibration, fit_calibration
+
+RNG = np.random.default_rng(5)
+
+
+def draw(intercept: float, slope: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    scores = RNG.normal(-3, 1, n)
+    return scores, RNG.random(n) < 1 / (1 + np.exp(-(intercept + slope * scores)))
+
+
+def test_the_true_curve_is_recovered() -> None:
+    calibration = fit_calibration(*draw(0.5, 0.7, 200_000))
+    assert calibration.slope == pytest.approx(0.7, abs=0.03)
+    assert calibration.intercept == pytest.approx(0.5, abs=0.1)
+
+
+def test_calibrated_rows_click_as_often_as_predicted() -> None:
+    scores, clicked = draw(1.0, 0.5, 100_000)
+    odds = fit_calibration(scores, clicked).log_odds(scores)
+    assert (1 / (1 + np.exp(-odds))).mean() == pytest.approx(clicked.mean(), rel=1e-3)
+
+
+def test_few_clicks_leave_the_slope_near_1() -> None:
+    scores, clicked = draw(-3.0, 0.0, 60)
+    assert fit_calibration(scores, clicked).slope > 0.6
+
+
+def test_an_order_that_is_the_wrong_way_round_becomes_worthless_not_reversed() -> None:
+    scores, clicked = draw(-6.0, -1.0, 50_000)
+    calibration = fit_calibration(scores, clicked)
+    assert calibration.slope == 0
+    assert np.ptp(calibration.log_odds(scores)) == 0
+
+
+def test_equal_scores_and_no_clicks_stay_finite() -> None:
+    for clicked in (np.zeros(10, dtype=bool), np.ones(10, dtype=bool)):
+        assert np.isfinite(fit_calibration(np.full(10, -2.0), clicked).log_odds(np.array([-2.0]))).all()
+
+
+def test_order_is_kept() -> None:
+    assert (np.diff(Calibration(-1.0, 0.3).log_odds(np.arange(5.0))) > 0).all()
+
+
+def test_no_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        fit_calibration(np.zeros(0), np.zeros(0, dtype=bool))

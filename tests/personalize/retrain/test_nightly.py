@@ -1,0 +1,262 @@
+"""A whole night on a database: promoted, refused, killed at every step, run twice, run at once."""
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from factories import make_product
+from logs import products_on_offer, styles_on_offer
+from sqlalchemy import Engine, delete
+
+from personalize.data.catalogue import register_styles
+from personalize.data.database import open_database, reading, writing
+from personalize.data.events import record_events, record_slates
+from personalize.data.records import PageRequest
+from personalize.data.registry import acquire_lease, challenger, champion, read_model_versions
+from personalize.data.schema import Lease
+from personalize.errors import RetrainInProgress
+from personalize.models import load_scorer
+from personalize.models.artifact import MODEL
+from personalize.retrain import RetrainReport, nightly, retrain
+from personalize.settings import Settings
+from personalize.simulate.shop import FIRST_DAY, Shop, ShopSettings
+from personalize.simulate.worlds import World, WorldShape
+
+STYLES = styles_on_offer(6, width=4)
+PRODUCTS = products_on_offer(8, 2)
+DAYS = 6
+AS_OF = FIRST_DAY + timedelta(days=DAYS)
+OpenShop = Callable[..., tuple[Engine, Settings]]
+
+
+@pytest.fixture(scope="module")
+def recorded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that holds a week of a simulated shop whose shoppers have strong tastes."""
+    path = tmp_path_factory.mktemp("recorded") / "personalize.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    shape = WorldShape(n_shoppers=100, visits_per_day=3.0, base_rate=0.08, taste_spread=1.6)
+    shop = Shop(
+        World(4, STYLES, PRODUCTS, shape), STYLES, ShopSettings(policies=("random", "popular")), seed=4
+    )
+    shop.run(DAYS, retrains=False)
+    database = open_database(f"sqlite:///{path}")
+    with writing(database) as session:
+        register_styles(session, STYLES[:-1], FIRST_DAY)
+        for product in PRODUCTS:
+            make_product(session, product.product_id, category=product.category)
+        slates: dict[str, list] = {}
+        for one in shop.shown:
+            slates.setdefault(one.slate_id, []).append(one)
+        record_slates(
+            session,
+            [
+                (PageRequest(shown[0].user_id, (), shown[0].shown_at, {}), slate_id, shown)
+                for slate_id, shown in slates.items()
+            ],
+        )
+        record_events(session, shop.events, AS_OF)
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def open_shop(recorded: Path, tmp_path: Path) -> OpenShop:
+    """Opens the recorded shop in a data folder of the test's own."""
+
+    def open_one(**values: object) -> tuple[Engine, Settings]:
+        settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
+        if not settings.sqlite_path.exists():
+            shutil.copyfile(recorded, settings.sqlite_path)
+        return open_database(settings.resolved_database_url), settings
+
+    return open_one
+
+
+def serving(engine: Engine) -> str | None:
+    with reading(engine) as session:
+        row = champion(session)
+        return row.model_version if row else None
+
+
+def test_a_night_promotes_a_ranker_that_loads_and_says_what_it_rests_on(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    report = retrain(engine, settings, as_of=AS_OF)
+    assert report.verdict == "promoted", report.reasons
+    assert report.model_version == serving(engine)
+    with reading(engine) as session:
+        row = champion(session)
+        assert row is not None
+        load_scorer(settings.models_dir, row.model_version, manifest_sha256=row.manifest_sha256)
+        assert row.report["verdict"] == "promoted"
+        assert (row.trained_from, row.trained_until) == (AS_OF - settings.history_window, AS_OF)
+    assert report.holdout_from == AS_OF - timedelta(days=1)
+    assert [one.model_version for one in report.evaluations] == ["challenger", "popularity"]
+    assert report.to_dict()["evaluations"][0]["log_loss"] < report.to_dict()["evaluations"][1]["log_loss"]
+    assert report.learned
+
+
+def test_the_next_night_is_judged_against_the_champion_on_the_same_rows(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
+    second = retrain(engine, settings, as_of=AS_OF)
+    assert second.champion_version == first.model_version
+    assert [one.model_version for one in second.evaluations][2] == first.model_version
+    assert len({one.n_clicks for one in second.evaluations}) == 1
+
+
+def test_a_champion_is_not_compared_on_days_that_it_was_trained_on(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    retrain(engine, settings, as_of=AS_OF)
+    again = retrain(engine, settings, as_of=AS_OF)
+    assert [one.model_version for one in again.evaluations] == ["challenger", "popularity"]
+    assert {gain.over for gain in again.decision.gains} == {"popularity"}
+
+
+def test_the_same_night_again_gives_the_same_version_and_changes_nothing(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    first = retrain(engine, settings, as_of=AS_OF)
+    model = (settings.models_dir / str(first.model_version) / MODEL).read_bytes()
+    again = retrain(engine, settings, as_of=AS_OF)
+    assert again.verdict == first.verdict == "promoted"
+    assert again.model_version == first.model_version == serving(engine)
+    assert (settings.models_dir / str(first.model_version) / MODEL).read_bytes() == model
+    with reading(engine) as session:
+        assert len(read_model_versions(session)) == 1
+
+
+def test_what_happens_after_the_moment_asked_for_is_not_learned(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    early = retrain(engine, settings, as_of=AS_OF - timedelta(days=2))
+    late = retrain(engine, settings, as_of=AS_OF)
+    assert early.n_impressions < late.n_impressions
+    assert early.model_version != late.model_version
+
+
+def test_too_few_clicks_are_refused_and_nothing_is_registered(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    report = retrain(engine, settings, as_of=FIRST_DAY + timedelta(hours=10))
+    assert report.verdict == "refused"
+    assert "too few clicks" in report.reasons[0]
+    assert (report.model_version, serving(engine)) == (None, None)
+    assert report.to_dict()["evaluations"] == []
+
+
+def test_an_empty_shop_is_refused_in_words(database_url: str, tmp_path: Path) -> None:
+    engine = open_database(database_url)
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    report = retrain(engine, settings, as_of=AS_OF)
+    assert report.reasons == (
+        "too few clicks to train a ranker: 0 on 0 impressions, 100 are needed on either side of the split; "
+        "popularity goes on serving",
+    )
+    engine.dispose()
+
+
+def test_shuffled_clicks_are_refused_and_the_champion_stays(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, settings = open_shop()
+    first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
+    honest = nightly.read_log
+
+    def poisoned(*args: object, **values: object) -> object:
+        log = honest(*args, **values)  # type: ignore[arg-type]
+        shuffled = log["user_id"].sample(frac=1.0, random_state=0).to_numpy()
+        return log.assign(user_id=shuffled)
+
+    monkeypatch.setattr(nightly, "read_log", poisoned)
+    report = retrain(engine, settings, as_of=AS_OF)
+    assert report.verdict == "refused"
+    assert serving(engine) == first.model_version
+    with reading(engine) as session:
+        latest = challenger(session)
+        assert latest is not None
+        assert latest.model_version == report.model_version
+        assert latest.verdict["promote"] is False
+
+
+def test_a_broken_champion_is_replaced_by_a_challenger_that_clears_the_bar(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
+    (settings.models_dir / str(first.model_version) / MODEL).write_text("broken")
+    second = retrain(engine, settings, as_of=AS_OF)
+    assert second.verdict == "promoted"
+    assert serving(engine) == second.model_version
+
+
+STEPS = (
+    "remove_unfinished",
+    "read_log",
+    "read_examples",
+    "challenge",
+    "save_ranker",
+    "load_scorer",
+    "register",
+    "promote",
+)
+"""In the order of a night; to die before a step is to die after the one before it."""
+
+
+def test_killed_between_any_two_steps_a_night_leaves_a_whole_champion_and_can_be_run_again(
+    open_shop: OpenShop,
+) -> None:
+    engine, settings = open_shop()
+    for step in STEPS:
+        run_until(settings, step)
+        assert serving(engine) is None, step
+    with writing(engine) as session:
+        session.execute(delete(Lease))  # else it dies taking over the lease of the night before it
+    run_until(settings, "release_lease")
+    named = serving(engine)
+    assert named is not None
+    load_scorer(settings.models_dir, named)
+    report = retrain(engine, settings, as_of=AS_OF)
+    assert report.verdict == "promoted"
+    assert [path.name for path in settings.models_dir.iterdir()] == [named] == [report.model_version]
+
+
+def run_until(settings: Settings, step: str) -> None:
+    """Run a night in another process that dies, as if the power went, just before a step."""
+    child = multiprocessing.get_context("fork").Process(target=night_killed_at, args=(settings, step))
+    child.start()
+    child.join()
+    assert child.exitcode == DIED, step
+
+
+DIED = 9
+
+
+def night_killed_at(settings: Settings, step: str) -> None:
+    setattr(nightly, step, lambda *_, **__: os._exit(DIED))
+    retrain(open_database(settings.resolved_database_url), settings, as_of=AS_OF)
+
+
+def test_only_one_may_retrain_at_a_time(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    with writing(engine) as session:
+        acquire_lease(session, nightly.LEASE, "another-host:1:abc", datetime.now(UTC), 600)
+    with pytest.raises(RetrainInProgress, match="another-host:1:abc is retraining already"):
+        retrain(engine, settings, as_of=AS_OF)
+
+
+def test_the_lease_of_a_host_that_vanished_ends(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    with writing(engine) as session:
+        acquire_lease(session, nightly.LEASE, "another-host:1:abc", long_ago, 600)
+    assert retrain(engine, settings, as_of=AS_OF).verdict == "promoted"
+
+
+def test_a_night_that_fails_gives_its_lease_back(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, settings = open_shop()
+    monkeypatch.setattr(nightly, "read_log", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        retrain(engine, settings, as_of=AS_OF)
+    monkeypatch.undo()
+    assert isinstance(retrain(engine, settings, as_of=AS_OF), RetrainReport)
