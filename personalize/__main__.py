@@ -52,7 +52,7 @@ def demo(
         bool, typer.Option("--fresh", help="Throw the earlier demo away and start clean.")
     ] = False,
     days: Annotated[int, typer.Option(min=3, max=60, help="Days that the simulated shoppers browse.")] = 10,
-    shoppers: Annotated[int, typer.Option(min=30, max=20_000, help="Simulated shoppers.")] = 1200,
+    shoppers: Annotated[int, typer.Option(min=30, max=20_000, help="Simulated shoppers.")] = 750,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the summary there.")] = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page afterwards.")] = True,
     port: Annotated[int | None, typer.Option(help="Port of the page; default 8000.")] = None,

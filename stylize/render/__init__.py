@@ -1,0 +1,1 @@
+"""Rendering: photos and style mixtures in, pictures out."""

@@ -1,0 +1,96 @@
+"""Style pictures in, what training needs to know of each out: Gram targets, descriptor, thumbnail."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stylize.descriptors import DESCRIPTOR_LAYERS, DescriptorBasis, fit_descriptor_basis, style_statistics
+from stylize.errors import ImageTooSmall, NoImages, StylizeError
+from stylize.images import crop_to_square, encode, find_photos, load_image, resize_short_side, to_tensor
+from stylize.losses import StyleTargets, style_targets
+from stylize.vgg import VGGFeatures, VGGWeights
+
+MIN_STYLE_PX = 64
+THUMBNAIL_PX = 96
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """A style picture with the name it goes by, its file's stem."""
+
+    name: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class StyleSet:
+    """S styles ready to be trained on, rows in order of name.
+
+    Attributes:
+        names: S names.
+        targets: Gram matrices, S rows.
+        basis, content_vectors: see stylize.descriptors; vectors are (S, 16).
+        thumbnails: S JPEG files.
+    """
+
+    names: tuple[str, ...]
+    targets: StyleTargets
+    basis: DescriptorBasis
+    content_vectors: np.ndarray[Any, np.dtype[np.float32]]
+    thumbnails: tuple[bytes, ...]
+
+
+def read_style_pictures(folder: Path) -> list[StylePicture]:
+    """Every picture of the folder, in order of name.
+
+    Raises:
+        NoImages: the folder holds none.
+        ImageTooSmall: a picture has a side under 64 px.
+        StylizeError: two pictures would have the same name.
+    """
+    paths = find_photos(folder)
+    if not paths:
+        raise NoImages(f"{folder} holds no style pictures; put at least one JPEG or PNG there")
+    pictures: dict[str, StylePicture] = {}
+    for path in paths:
+        if path.stem in pictures:
+            raise StylizeError(f"{folder} holds two style pictures named {path.stem!r}; rename one")
+        image = load_image(path)
+        if min(image.size) < MIN_STYLE_PX:
+            raise ImageTooSmall(path.name, *image.size, min_px=MIN_STYLE_PX)
+        pictures[path.stem] = StylePicture(path.stem, image)
+    return [pictures[name] for name in sorted(pictures)]
+
+
+def prepare_styles(
+    pictures: Sequence[StylePicture], sizes_px: Sequence[int], layers: Sequence[str], weights: VGGWeights
+) -> StyleSet:
+    """Targets, content vectors and thumbnails of the style pictures.
+
+    Args:
+        sizes_px: short sides at which Gram matrices are taken and averaged; they set the texture's scale.
+        layers: VGG layers of the style loss.
+    """
+    vgg = VGGFeatures(weights, {*layers, *DESCRIPTOR_LAYERS})
+    per_style = [[_features(vgg, picture.image, px) for px in sizes_px] for picture in pictures]
+    targets = [style_targets([{name: f[name] for name in layers} for f in sizes]) for sizes in per_style]
+    statistics = np.stack([style_statistics(sizes[0]) for sizes in per_style])
+    basis = fit_descriptor_basis(statistics)
+    return StyleSet(
+        names=tuple(picture.name for picture in pictures),
+        targets=StyleTargets({layer: torch.cat([t.grams[layer] for t in targets]) for layer in layers}),
+        basis=basis,
+        content_vectors=basis.describe(statistics),
+        thumbnails=tuple(encode(crop_to_square(p.image, THUMBNAIL_PX), "jpeg", 80) for p in pictures),
+    )
+
+
+@torch.no_grad()
+def _features(vgg: VGGFeatures, image: Image.Image, short_px: int) -> Mapping[str, torch.Tensor]:
+    features: Mapping[str, torch.Tensor] = vgg(to_tensor(resize_short_side(image, short_px))[None])
+    return features
