@@ -8,7 +8,6 @@ import json
 import sys
 from pathlib import Path
 
-
 OPTIONAL = ("pandas", "sklearn", "matplotlib", "pyarrow", "dask", "cffi")
 """What LightGBM imports when it is there, and what takes most of a second; none is needed here."""
 
