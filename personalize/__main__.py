@@ -1,6 +1,7 @@
 """Commands: demo, serve, retrain, rank, erase-user, db upgrade|current, catalog add."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,6 +182,8 @@ def add(
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence on stderr and exit status 1."""
+    # OpenMP reads this once, when torch is imported; threads that spin starve whatever runs beside them
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except PersonalizeError as error:

@@ -273,7 +273,7 @@ def _print_night(tally: Tally, report: RetrainReport, day: int, console: Console
         f"[bold]day {day:2}[/bold]  {rates}  [dim]{report.model_version} {report.verdict}[/dim]",
         highlight=False,
     )
-    for sentence in report.learned[:1] if report.verdict == "promoted" else report.reasons[-1:]:
+    for sentence in report.learned[:1] if report.verdict == "promoted" else report.reasons[:1]:
         console.print(f"        [dim]{sentence}[/dim]", highlight=False)
 
 

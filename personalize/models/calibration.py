@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from personalize.features.runs import Floats
 
 NEWTON_STEPS = 25
+MAX_HALVINGS = 30
 SLOPE_SPREAD = 0.3
 """Standard deviation of the slope around 1 before any data: scores start as log odds and should stay so."""
 
@@ -43,11 +44,29 @@ def fit_calibration(scores: Floats, is_clicked: NDArray[np.bool_]) -> Calibratio
     center = float(scores.mean())
     weights = np.array([_log_odds(is_clicked), 0.0])
     for _ in range(NEWTON_STEPS):
-        weights = weights - _newton_step(weights, scores - center, is_clicked)
+        weights = _stepped(weights, scores - center, is_clicked)
     slope = float(weights[1])
     if slope <= 0:
         return Calibration(_log_odds(is_clicked), 0.0)
     return Calibration(float(weights[0]) - slope * center, slope)
+
+
+def _stepped(weights: Floats, x: Floats, is_clicked: NDArray[np.bool_]) -> Floats:
+    """One Newton step, halved until it does not lead uphill: a full one can overshoot and swing for ever."""
+    step = _newton_step(weights, x, is_clicked)
+    before = _objective(weights, x, is_clicked)
+    for _ in range(MAX_HALVINGS):
+        if _objective(weights - step, x, is_clicked) <= before:
+            return weights - step
+        step = step / 2
+    return weights
+
+
+def _objective(weights: Floats, x: Floats, is_clicked: NDArray[np.bool_]) -> float:
+    """Negative log posterior of intercept and slope."""
+    odds = weights[0] + weights[1] * x
+    loss = np.logaddexp(0.0, odds).sum() - odds[is_clicked].sum()
+    return float(loss + ((weights[1] - 1) / SLOPE_SPREAD) ** 2 / 2)
 
 
 def _newton_step(weights: Floats, x: Floats, is_clicked: NDArray[np.bool_]) -> Floats:

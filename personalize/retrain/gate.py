@@ -90,7 +90,10 @@ def judge(popularity: Match, champion: Match | None, *, seed: int) -> GateDecisi
     matches = [popularity] if champion is None else [popularity, champion]
     gains = tuple(gain for match in matches for gain in gains_in(match, seed=seed))
     verdicts = [_clears(gains[0]), *map(_holds, gains[1:])]
-    return GateDecision(all(passed for passed, _ in verdicts), tuple(reason for _, reason in verdicts), gains)
+    objections_first = sorted(verdicts, key=lambda verdict: verdict[0])
+    return GateDecision(
+        all(passed for passed, _ in verdicts), tuple(reason for _, reason in objections_first), gains
+    )
 
 
 def gains_in(match: Match, *, seed: int) -> tuple[Gain, Gain]:
