@@ -104,7 +104,9 @@ class Knowledge:
         if version is None or version.model_version == self.model_version:
             return False
         try:
-            ranker = load_scorer(self._settings.models_dir, version.model_version)
+            ranker = load_scorer(
+                self._settings.models_dir, version.model_version, manifest_sha256=version.manifest_sha256
+            )
         except CorruptModel as error:
             fields = {"model_version": version.model_version, "reason": str(error)}
             logger.error("champion_refused", extra=fields)

@@ -70,7 +70,7 @@ def _objective(weights: Floats, x: Floats, is_clicked: NDArray[np.bool_]) -> flo
 
 
 def _newton_step(weights: Floats, x: Floats, is_clicked: NDArray[np.bool_]) -> Floats:
-    p = 1 / (1 + np.exp(-(weights[0] + weights[1] * x)))
+    p = 0.5 * (1 + np.tanh((weights[0] + weights[1] * x) / 2))
     residual, information = p - is_clicked, p * (1 - p)
     precision = 1 / SLOPE_SPREAD**2
     gradient = np.array([residual.sum(), residual @ x + precision * (weights[1] - 1)])

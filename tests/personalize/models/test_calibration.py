@@ -29,7 +29,7 @@ def test_outliers_do_not_make_the_search_swing() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         scores = rng.standard_t(1.5, 400) * 3
-        clicked = rng.random(400) < 1 / (1 + np.exp(2 - 0.3 * scores))
+        clicked = rng.random(400) < 0.5 * (1 + np.tanh(0.15 * scores - 1))
         ours = fit_calibration(scores, clicked)
         theirs = minimize(
             lambda w, s=scores, c=clicked: negative_log_posterior(w, s, c), [0.0, 0.5], tol=1e-10
