@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("personalize", "stylize", "analytics")
 ROOMS = ("data", "features", "models", "policy", "retrain", "engine", "simulate", "service", "demo")
 DOORS = {
-    "stylize": {"personalize/rendering.py"},
+    "stylize": {"personalize/rendering/renders.py"},
     "analytics": {"personalize/proof.py", "personalize/retrain/gate.py"},
 }
 

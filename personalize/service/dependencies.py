@@ -12,8 +12,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from personalize.engine import Engine
-from personalize.render_keys import RenderKey
 from personalize.rendering import Picture, Renders
+from personalize.rendering.keys import RenderKey
 from personalize.service.http_errors import (
     INVALID_REQUEST,
     PROBLEM_MEDIA_TYPE,

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from personalize.render_keys import FORMATS, MEDIA_TYPES, PictureFormat
+from personalize.rendering.keys import FORMATS, MEDIA_TYPES, PictureFormat
 
 _WEIGHT = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
 PREFERENCE: tuple[PictureFormat, ...] = ("avif", "webp", "jpeg")

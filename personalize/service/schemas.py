@@ -20,7 +20,7 @@ from personalize.data.identifiers import checked_id
 from personalize.data.records import ClickEvent, EventStatus, PurchaseEvent
 from personalize.data.schema import MAX_ID_LENGTH
 from personalize.errors import InvalidIdentifier
-from personalize.render_keys import MAX_WIDTH_PX, MIN_WIDTH_PX, PictureFormat
+from personalize.rendering.keys import MAX_WIDTH_PX, MIN_WIDTH_PX, PictureFormat
 from personalize.service.middleware import ENCODED_SLASH
 
 MAX_SLATE = 100

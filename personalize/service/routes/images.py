@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from personalize.data.records import ShownStyle
 from personalize.data.schema import ORIGINAL
-from personalize.render_keys import MEDIA_TYPES, PictureFormat, RenderKey
 from personalize.rendering import Picture
+from personalize.rendering.keys import MEDIA_TYPES, PictureFormat, RenderKey
 from personalize.service.dependencies import BackendDep, log_user, problems
 from personalize.service.http_errors import (
     DATABASE_UNAVAILABLE,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 
 from personalize.decisions import Decision
-from personalize.render_keys import PictureFormat
+from personalize.rendering.keys import PictureFormat
 from personalize.service.dependencies import Backend, BackendDep, log_user, problems, scaled_height
 from personalize.service.http_errors import (
     DATABASE_UNAVAILABLE,

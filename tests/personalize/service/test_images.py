@@ -107,8 +107,11 @@ def test_a_busy_renderer_answers_503_and_records_nothing(make_settings: Callable
         assert client.get(IMAGE.format("ada"), params={"width": 32}).status_code == 200
 
 
-def test_different_users_get_different_styles(client: TestClient) -> None:
-    answers = [client.get(IMAGE.format(f"crowd-{n}"), params={"width": 32}) for n in range(12)]
+def test_while_nothing_is_known_different_users_get_different_styles(
+    make_settings: Callable[..., Settings],
+) -> None:
+    with TestClient(create_app(make_settings())) as client:
+        answers = [client.get(IMAGE.format(f"crowd-{n}"), params={"width": 32}) for n in range(12)]
     assert len({answer.headers["style-id"] for answer in answers}) >= 4
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from personalize.render_store import BucketBlobs, FolderBlobs, RenderStore
+from personalize.rendering.store import BucketBlobs, FolderBlobs, RenderStore
 
 PICTURE = b"\xff\xd8 a picture \xff\xd9" * 50
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from personalize.data.photos import photo_path
 from personalize.data.records import CatalogueProduct, StyleOnOffer
 from personalize.errors import RendererBusy, UnknownRender, UnknownStyle, UnreadablePhoto
-from personalize.render_keys import PictureFormat, RenderKey
-from personalize.render_store import RenderStore
+from personalize.rendering.keys import PictureFormat, RenderKey
+from personalize.rendering.store import RenderStore
 from personalize.settings import Settings
 from stylize.checkpoint import StyleCheckpoint, read_checkpoint, shipped_checkpoint_path
 from stylize.errors import ImageTooSmall, RenderQueueFull, StylizeError

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.errors import UnknownRender
-from personalize.render_keys import FORMATS, RenderKey
+from personalize.rendering.keys import FORMATS, RenderKey
 
 SHA = "ab" * 32
 

@@ -13,8 +13,9 @@ from PIL import Image
 from personalize.data.photos import store_photo
 from personalize.data.records import CatalogueProduct
 from personalize.errors import RendererBusy, UnknownRender, UnknownStyle, UnreadablePhoto
-from personalize.render_keys import FORMATS, PictureFormat, RenderKey
-from personalize.rendering import Renders, measure_photo, painting_width, styles_of_checkpoint
+from personalize.rendering import Renders, measure_photo, styles_of_checkpoint
+from personalize.rendering.keys import FORMATS, PictureFormat, RenderKey
+from personalize.rendering.renders import painting_width
 from personalize.settings import Settings
 from stylize.errors import StylizeError
 
