@@ -6,7 +6,7 @@ import numpy as np
 
 from personalize.features.runs import Floats
 
-NEWTON_STEPS = 2
+NEWTON_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
     lift of the user as a whole, which is left out of the answer. The posterior mode by Newton's
     method from 0, with D = diag(m), m = expected * exp(d) and K the full covariance:
         d <- K (I + D K)^-1 (clicks - m + m * d)
-    One step is the Gaussian (linear) posterior mean. Few clicks leave d near 0; clicks on a style
-    carry over to the styles that look like it.
+    One step is the Gaussian (linear) posterior mean, which is far too high after many clicks. Few
+    clicks leave d near 0; clicks on a style carry over to the styles that look like it.
 
     Args:
         clicks: (U, S) time-decayed clicks; expected: (U, S) clicks that an average user would have made.
@@ -46,8 +46,9 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
     identity = np.eye(size)
     deviation = np.zeros_like(clicks)
     for _ in range(NEWTON_STEPS):
-        mean = expected * np.exp(np.minimum(deviation, MAX_DEVIATION))
-        target = clicks - mean + mean * deviation
+        start = np.minimum(deviation, MAX_DEVIATION)
+        mean = expected * np.exp(start)
+        target = clicks - mean + mean * start
         weights = np.linalg.solve(identity + mean[:, :, None] * full, target[:, :, None])[:, :, 0]
         deviation = weights @ full
     likes: Floats = weights @ covariance
@@ -55,4 +56,4 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
 
 
 MAX_DEVIATION = 3.0
-"""Bound of the log odds inside a Newton step, against overshooting."""
+"""Where a Newton step starts at most: the one from 0 overshoots, and from above they descend to the mode."""
