@@ -31,9 +31,7 @@ def main() -> None:
     with Engine.open(Settings(data_dir=Path(sys.argv[1]), experiment="demo")) as engine:
         products = [product.product_id for product in engine.products(limit=24)]
         user = engine.featured_users(1)[0]
-        ranked = report(
-            "rank 16 styles, no reasons, nothing stored", lambda _: engine.rank(user, explain=False)
-        )
+        ranked = report("rank the styles, nothing stored", lambda _: engine.rank(user, explain=False))
         one = report("decide 1 product, durable", lambda n: engine.decide(f"bench-one-{n}", products[:1]))
         page = report("decide 24 products, durable", lambda n: engine.decide(f"bench-page-{n}", products))
         for number in range(ROUNDS):
