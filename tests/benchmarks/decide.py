@@ -37,9 +37,7 @@ def main() -> None:
         for number in range(ROUNDS):
             engine.forget(f"bench-one-{number}")
             engine.forget(f"bench-page-{number}")
-    print(
-        f"storing and choosing on top of ranking: {one / ranked:.1f}x; a page of 24 costs {page / one:.1f} singles"
-    )
+    print(f"a stored decision costs {one / ranked:.1f} rankings, a page of 24 {page / one:.1f} decisions")
 
 
 if __name__ == "__main__":
