@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import CorruptCheckpoint
+from stylize.old_checkpoints import upgrade
 from stylize.sealed import Array, BrokenSeal, read_sealed, seal, write_sealed
 from stylize.styles import StyleInfo
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from stylize.network import StyleNetwork
 
 FORMAT = "stylize-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SHIPPED = "weights/sixteen_styles.safetensors"
 
 
@@ -36,9 +37,11 @@ class StyleCheckpoint:
         network: the network's config, without the number of styles.
         shared: every parameter that no style owns, by its name in StyleNetwork.
         style_names: S names, in the order of the rows below.
-        style_table: (S, P), each style's gammas and betas, norm by norm in the network's order.
+        style_table: (S, P), each style's gammas and betas, norm by norm in the network's order,
+            and its skip from the photo.
         content_vectors: (S, 16), see stylize.descriptors; descriptor_center (D,), descriptor_axes (16, D).
         thumbnails: S JPEG files as bytes.
+        default_strengths: of the product and of its background, where a render names none.
         recipe: how it was trained; data counts, steps, seed and VGG source included.
     """
 
@@ -50,6 +53,7 @@ class StyleCheckpoint:
     descriptor_center: Array
     descriptor_axes: Array
     thumbnails: tuple[bytes, ...]
+    default_strengths: tuple[float, float] = (1.0, 1.0)
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,6 +61,12 @@ class StyleCheckpoint:
         """What is known of each style, in the order of the table's rows."""
         rows = zip(self.style_names, self.content_vectors, self.thumbnails, strict=True)
         return tuple(StyleInfo(*row) for row in rows)
+
+    def row_or_mean(self, name: str) -> Array:
+        """The style's row of the table, (P,); the mean of all rows for a style it does not know."""
+        if name in self.style_names:
+            return np.asarray(self.style_table[self.style_names.index(name)])
+        return np.asarray(self.style_table.mean(axis=0))
 
     @cached_property
     def sha256(self) -> str:
@@ -87,6 +97,7 @@ def read_checkpoint(path: Path) -> StyleCheckpoint:
         raise CorruptCheckpoint(path.name, f"{error}; fetch or train it again") from error
     if metadata.get("format") != FORMAT:
         raise CorruptCheckpoint(path.name, "it was not written by `stylize train`")
+    tensors, metadata = upgrade(tensors, metadata)
     if metadata["format_version"] != str(FORMAT_VERSION):
         raise CorruptCheckpoint(
             path.name,
@@ -103,7 +114,7 @@ def build_network(checkpoint: StyleCheckpoint) -> "StyleNetwork":
     from stylize.network import NetworkConfig, StyleNetwork
 
     settings = {**checkpoint.network, "widths": tuple(checkpoint.network["widths"])}
-    network = StyleNetwork(NetworkConfig(num_styles=len(checkpoint.style_names), **settings))
+    network = StyleNetwork(NetworkConfig(num_styles=len(checkpoint.style_table), **settings))
     state = {name: torch.from_numpy(np.array(values)) for name, values in checkpoint.shared.items()}
     state |= split_style_table(network.state_dict(), torch.from_numpy(np.array(checkpoint.style_table)))
     network.load_state_dict(state)
@@ -111,14 +122,14 @@ def build_network(checkpoint: StyleCheckpoint) -> "StyleNetwork":
 
 
 def split_style_table(state: Mapping[str, "Tensor"], table: "Tensor") -> dict[str, "Tensor"]:
-    """The (S, P) table cut into the gammas and betas of a network's state, in the state's order."""
+    """The (S, P) table cut into the gammas, betas and skips of a network's state, in the state's order."""
     names = [name for name in state if is_style_parameter(name)]
     rows = table.split([state[name].shape[1] for name in names], dim=1)  # type: ignore[no-untyped-call]
     return dict(zip(names, rows, strict=True))
 
 
 def join_style_table(state: Mapping[str, "Tensor"]) -> Array:
-    """The gammas and betas of a network's state as one (S, P) table, in the state's order."""
+    """The gammas, betas and skips of a network's state as one (S, P) table, in the state's order."""
     import torch
 
     table = torch.cat([values for name, values in state.items() if is_style_parameter(name)], dim=1)
@@ -136,7 +147,7 @@ def shared_weights(state: Mapping[str, "Tensor"]) -> dict[str, Array]:
 
 def is_style_parameter(name: str) -> bool:
     """Whether a parameter of this name in StyleNetwork has one row per style."""
-    return name.endswith((".gamma", ".beta"))
+    return name.endswith((".gamma", ".beta", ".skip"))
 
 
 def _tensors(checkpoint: StyleCheckpoint) -> dict[str, Array]:
@@ -154,6 +165,7 @@ def _metadata(checkpoint: StyleCheckpoint) -> dict[str, str]:
         "format_version": str(FORMAT_VERSION),
         "network": json.dumps(checkpoint.network, sort_keys=True),
         "style_names": json.dumps(checkpoint.style_names),
+        "default_strengths": json.dumps(checkpoint.default_strengths),
         "recipe": json.dumps(checkpoint.recipe, sort_keys=True),
     }
 
@@ -171,5 +183,11 @@ def _assemble(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> Styl
         thumbnails=tuple(
             tensors[name].tobytes() for name in sorted(tensors) if name.startswith("thumbnail.")
         ),
+        default_strengths=_pair(json.loads(metadata["default_strengths"])),
         recipe=json.loads(metadata["recipe"]),
     )
+
+
+def _pair(values: list[float]) -> tuple[float, float]:
+    subject, background = values
+    return subject, background

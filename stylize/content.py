@@ -7,14 +7,17 @@ so a resumed run sees exactly what an uninterrupted one would have seen.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from stylize.augmentation import Augmentation, augment
 from stylize.images import load_image, resize_short_side
+from stylize.subject import find_subject
 
-ORDER, CROP, STYLE = 0, 1, 2
+ORDER, CROP, STYLE, CONDITION = 0, 1, 2, 3
 """Streams of randomness under one seed, so that none shifts another."""
 
 
@@ -35,34 +38,43 @@ def shuffled_item(seed: int, stream: int, position: int, n_items: int) -> int:
 
 
 @dataclass(frozen=True)
-class CropSampler:
-    """Random square crops of photos, by position.
+class ContentCrop:
+    """A square crop of a photo, and the soft mask of its subject (mode L) at the same size."""
+
+    image: Image.Image
+    subject: Image.Image
+
+
+@dataclass(frozen=True)
+class ContentSampler:
+    """Random square crops of photos with their subjects, by position.
 
     Args:
         photos: files to draw from; each is used once before any is used again.
-        photo_px: the short side a photo is brought to before the crop is taken.
-        zoom: the short side is enlarged by up to this factor (log-uniform), for pictures larger
-            and smoother than the photos.
-        crop_px: side of the crop.
-        seed: fixes the order, zoom, place and flip of everything.
+        photo_px: the short side a photo is brought to before anything else.
+        augmentation: what may happen to a photo before it is trained on.
+        seed: fixes the order and everything random.
     """
 
     photos: Sequence[Path]
     photo_px: int
-    zoom: float
-    crop_px: int
+    augmentation: Augmentation
     seed: int
 
     def path_at(self, position: int) -> Path:
         """The photo that the crop at this position is taken from."""
         return self.photos[shuffled_item(self.seed, ORDER, position, len(self.photos))]
 
-    def crop_at(self, position: int) -> Image.Image:
+    def crop_at(self, position: int, crop_px: int) -> ContentCrop:
         """The crop at this position, crop_px square."""
+        path = self.path_at(position)
+        photo = resize_short_side(load_image(path), self.photo_px)
         rng = np.random.default_rng([self.seed, CROP, position])
-        short_px = round(self.photo_px * self.zoom ** rng.uniform())
-        photo = resize_short_side(load_image(self.path_at(position)), max(short_px, self.crop_px))
-        left = int(rng.integers(photo.width - self.crop_px + 1))
-        top = int(rng.integers(photo.height - self.crop_px + 1))
-        crop = photo.crop((left, top, left + self.crop_px, top + self.crop_px))
-        return crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.uniform() < 0.5 else crop
+        image, subject = augment(photo, _subject_of(path, self.photo_px), crop_px, self.augmentation, rng)
+        return ContentCrop(image, subject)
+
+
+@lru_cache(maxsize=10_000)
+def _subject_of(path: Path, short_px: int) -> Image.Image:
+    """GrabCut takes longer than all the rest of a crop, so its masks are kept, small."""
+    return resize_short_side(find_subject(resize_short_side(load_image(path), short_px)), min(128, short_px))

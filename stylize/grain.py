@@ -5,20 +5,18 @@ rendered product pictures are, and come back with bald patches. Two levels of no
 see, cure that; training adds the same, so that the network learns to use it.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 GRAIN_STD = 2 / 255
 
 
-def add_grain(images: Tensor, seed: int, std: float = GRAIN_STD) -> Tensor:
-    """The pictures with grey noise of this deviation, the same for every picture of the batch.
+def grain(size: Sequence[int], seed: int, std: float = GRAIN_STD) -> Tensor:
+    """Grey noise of this deviation, (1, 1, H, W) for a size (H, W).
 
     It follows from the seed and the size alone, so a picture renders alike alone and in a batch.
-
-    Shape:
-        images (N, 3, H, W) in [0, 1] -> (N, 3, H, W) in [0, 1].
     """
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(images.shape[-2:], generator=generator).to(images.device)
-    return (images + std * noise).clamp(0, 1)
+    return std * torch.randn(1, 1, *size, generator=generator)

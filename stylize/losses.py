@@ -1,28 +1,48 @@
-"""What training minimizes: content loss, style loss on Gram matrices, total variation.
+"""What training minimizes.
 
-Both VGG losses are relative to their target, so every style and every layer starts near 1 and
-no style needs weights tuned by hand. All of it is computed in float32, also under autocast.
+Content and style losses compare VGG features relative to their target, so every style and every layer
+starts near 1 and no style needs weights tuned by hand. All of it is computed in float32, also under
+autocast. Every loss is one value per picture, (N,).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+LUMA = (0.299, 0.587, 0.114)
+LOW_RESOLUTION_PX = 8
+"""Luminance is compared over squares of this side: brush strokes may differ, light and shade may not."""
+HALF_RANGE = 0.25
+"""A luminance error of a quarter of the range counts as 1."""
+FLAT_STD = 0.02
+"""A square whose luminance varies less than this is flat."""
 
 
 @dataclass(frozen=True)
 class StyleTargets:
-    """Gram matrices of S style pictures: layer -> (S, C, C)."""
+    """What S style pictures look like: layer -> Gram matrices (S, C, C), layer -> moments (S, 2C)."""
 
     grams: Mapping[str, Tensor]
+    moments: Mapping[str, Tensor]
 
-    def rows(self, indices: Tensor) -> "StyleTargets":
-        """The targets of the styles in indices (N,), one per picture of a batch."""
-        return StyleTargets({layer: gram[indices] for layer, gram in self.grams.items()})
+    def mix(self, mixtures: Tensor) -> "StyleTargets":
+        """The targets of N mixtures, (N, S) with rows summing to 1: weighted means of their styles'."""
+        return StyleTargets(
+            {layer: torch.einsum("ns,scd->ncd", mixtures, gram) for layer, gram in self.grams.items()},
+            {layer: mixtures @ moments for layer, moments in self.moments.items()},
+        )
+
+    def to(self, device: torch.device) -> "StyleTargets":
+        """The same on another device."""
+        return StyleTargets(
+            {layer: gram.to(device) for layer, gram in self.grams.items()},
+            {layer: moments.to(device) for layer, moments in self.moments.items()},
+        )
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -38,15 +58,22 @@ def gram_matrix(features: Tensor) -> Tensor:
         return flat @ flat.transpose(1, 2) / (c * h * w)
 
 
+def channel_moments(features: Tensor) -> Tensor:
+    """Mean and standard deviation of every channel: (N, C, H, W) -> (N, 2C), in float32."""
+    flat = features.float().flatten(2)
+    return torch.cat([flat.mean(2), (flat.var(2, correction=0) + 1e-8).sqrt()], dim=1)
+
+
 def style_targets(features: Sequence[Mapping[str, Tensor]]) -> StyleTargets:
-    """One style's targets from its features at one or more sizes: the mean of their Gram matrices.
+    """One style's targets from its features at one or more sizes: the mean over sizes.
 
     Shape:
-        each features {layer: (1, C, H, W)} -> grams {layer: (1, C, C)}.
+        each features {layer: (1, C, H, W)} -> grams {layer: (1, C, C)}, moments {layer: (1, 2C)}.
     """
     layers = features[0].keys()
     return StyleTargets(
-        {layer: torch.stack([gram_matrix(f[layer]) for f in features]).mean(0) for layer in layers}
+        {layer: torch.stack([gram_matrix(f[layer]) for f in features]).mean(0) for layer in layers},
+        {layer: torch.stack([channel_moments(f[layer]) for f in features]).mean(0) for layer in layers},
     )
 
 
@@ -67,6 +94,20 @@ def style_loss(
     return torch.stack(terms).sum(0)
 
 
+def moments_loss(
+    features: Mapping[str, Tensor], targets: StyleTargets, layer_weights: Mapping[str, float]
+) -> Tensor:
+    """Distance of channel means and deviations, relative and summed over layers like the style loss.
+
+    Source: Huang and Belongie, ICCV 2017, arXiv:1703.06868, eq. 13; ours is relative to the target.
+    """
+    terms = [
+        weight * _relative_distance(channel_moments(features[layer]), targets.moments[layer])
+        for layer, weight in layer_weights.items()
+    ]
+    return torch.stack(terms).sum(0)
+
+
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """|F(out) - F(content)|^2 / |F(content)|^2 per picture: (N, C, H, W) twice -> (N,)."""
     return _relative_distance(features.float(), target.float())
@@ -77,6 +118,63 @@ def total_variation(images: Tensor) -> Tensor:
     down = (images[..., 1:, :] - images[..., :-1, :]).abs().mean(dim=(1, 2, 3))
     across = (images[..., 1:] - images[..., :-1]).abs().mean(dim=(1, 2, 3))
     return down + across
+
+
+def readability_loss(images: Tensor, photos: Tensor, subject: Tensor) -> Tensor:
+    """How much of the product's drawing is lost: its edges, and its light and shade.
+
+    With luminance Y, Sobel gradient D and subject mask m (both sums over pixels):
+        sum m |D Y(out) - D Y(photo)| / sum m |D Y(photo)|  +  mean_m |low(Y(out)) - low(Y(photo))| / 0.25
+    where low() averages squares of 8 px.
+
+    Shape:
+        images, photos (N, 3, H, W), subject (N, 1, H, W) -> (N,); 0 where there is no subject.
+    """
+    painted, seen = luminance(images), luminance(photos)
+    drawn = _sobel(seen)
+    lost = (subject * (_sobel(painted) - drawn).abs()).sum(dim=(1, 2, 3))
+    there = (subject * drawn.abs()).sum(dim=(1, 2, 3)) + 0.02 * subject.sum(dim=(1, 2, 3))
+    shade = (_low_resolution(painted) - _low_resolution(seen)).abs()
+    return lost / there.clamp_min(1e-6) + _masked_mean(shade, _low_resolution(subject)) / HALF_RANGE
+
+
+def flatness_loss(images: Tensor, photos: Tensor, subject: Tensor) -> Tensor:
+    """How blotchy a flat background has become: deviation of its low-resolution colours from their mean.
+
+    Strokes smaller than 8 px cost nothing: a flat background may be textured, but evenly.
+
+    Shape:
+        images, photos (N, 3, H, W), subject (N, 1, H, W) -> (N,); 0 where no background is flat.
+    """
+    seen = luminance(photos)
+    deviation = (_low_resolution(seen.square()) - _low_resolution(seen).square()).clamp_min(0).sqrt()
+    flat = (deviation < FLAT_STD).float() * (1 - _low_resolution(subject))
+    colors = _low_resolution(images)
+    area = flat.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)
+    mean = (flat * colors).sum(dim=(2, 3), keepdim=True) / area
+    return _masked_mean((colors - mean).abs(), flat) / HALF_RANGE
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Rec. 601 luma: (N, 3, H, W) -> (N, 1, H, W)."""
+    weights = images.new_tensor(LUMA).view(1, 3, 1, 1)
+    return (images * weights).sum(1, keepdim=True)
+
+
+def _low_resolution(images: Tensor) -> Tensor:
+    return F.avg_pool2d(images, LOW_RESOLUTION_PX)
+
+
+def _sobel(luma: Tensor) -> Tensor:
+    """Gradient down and across, (N, 1, H, W) -> (N, 2, H, W), per pixel of distance."""
+    smooth, slope = luma.new_tensor([1.0, 2.0, 1.0]) / 4, luma.new_tensor([-1.0, 0.0, 1.0]) / 2
+    kernels = torch.stack([slope[:, None] * smooth, smooth[:, None] * slope])[:, None]
+    return F.conv2d(F.pad(luma, (1, 1, 1, 1), mode="replicate"), kernels)
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    weighed = (values * mask).sum(dim=(1, 2, 3))
+    return weighed / (mask.sum(dim=(1, 2, 3)) * values.shape[1]).clamp_min(1e-6)
 
 
 def _relative_distance(value: Tensor, target: Tensor) -> Tensor:

@@ -35,7 +35,11 @@ def save_state(trainer: Trainer, folder: Path) -> None:
     for name, values in trainer.network.named_parameters():
         for key, moment in trainer.optimizer.state[values].items():
             tensors[f"adam/{name}/{key}"] = moment
-    metadata = {"fingerprint": json.dumps(_fingerprint(trainer)), "steps_done": str(trainer.steps_done)}
+    metadata = {
+        "fingerprint": json.dumps(_fingerprint(trainer)),
+        "steps_done": str(trainer.steps_done),
+        "pictures_done": str(trainer.pictures_done),
+    }
     arrays = {name: values.detach().cpu().numpy() for name, values in tensors.items()}
     write_sealed(arrays, metadata, folder / STATE)
 
@@ -55,7 +59,9 @@ def load_state(trainer: Trainer, folder: Path) -> bool:
         raise ResumeMismatch(f"{path} is damaged: {error}; delete it to start anew") from error
     _refuse_other_run(json.loads(metadata["fingerprint"]), _fingerprint(trainer), path)
     _restore(trainer, {name: torch.from_numpy(array) for name, array in arrays.items()})
-    trainer.steps_done = int(metadata["steps_done"])
+    trainer.steps_done, trainer.pictures_done = (
+        int(metadata[name]) for name in ("steps_done", "pictures_done")
+    )
     _forget_lines_after(trainer.steps_done, folder / LOG)
     return True
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from stylize.descriptors import DESCRIPTOR_LAYERS, DescriptorBasis, fit_descriptor_basis, style_statistics
 from stylize.errors import ImageTooSmall, NoImages, StylizeError
-from stylize.images import crop_to_square, encode, find_photos, load_image, resize_short_side, to_tensor
+from stylize.images import crop_to_square, encode, find_photos, load_image, to_tensor
 from stylize.losses import StyleTargets, style_targets
 from stylize.vgg import VGGFeatures, VGGWeights
 
@@ -33,7 +33,7 @@ class StyleSet:
 
     Attributes:
         names: S names.
-        targets: Gram matrices, S rows.
+        targets: Gram matrices and channel moments, S rows.
         basis, content_vectors: see stylize.descriptors; vectors are (S, 16).
         thumbnails: S JPEG files.
     """
@@ -73,7 +73,8 @@ def prepare_styles(
     """Targets, content vectors and thumbnails of the style pictures.
 
     Args:
-        sizes_px: short sides at which Gram matrices are taken and averaged; they set the texture's scale.
+        sizes_px: sides of the centred square whose statistics are taken and averaged; they set the
+            scale of the texture.
         layers: VGG layers of the style loss.
     """
     vgg = VGGFeatures(weights, {*layers, *DESCRIPTOR_LAYERS})
@@ -83,7 +84,10 @@ def prepare_styles(
     basis = fit_descriptor_basis(statistics)
     return StyleSet(
         names=tuple(picture.name for picture in pictures),
-        targets=StyleTargets({layer: torch.cat([t.grams[layer] for t in targets]) for layer in layers}),
+        targets=StyleTargets(
+            {layer: torch.cat([t.grams[layer] for t in targets]) for layer in layers},
+            {layer: torch.cat([t.moments[layer] for t in targets]) for layer in layers},
+        ),
         basis=basis,
         content_vectors=basis.describe(statistics),
         thumbnails=tuple(encode(crop_to_square(p.image, THUMBNAIL_PX), "jpeg", 80) for p in pictures),
@@ -91,6 +95,6 @@ def prepare_styles(
 
 
 @torch.no_grad()
-def _features(vgg: VGGFeatures, image: Image.Image, short_px: int) -> Mapping[str, torch.Tensor]:
-    features: Mapping[str, torch.Tensor] = vgg(to_tensor(resize_short_side(image, short_px))[None])
+def _features(vgg: VGGFeatures, image: Image.Image, side_px: int) -> Mapping[str, torch.Tensor]:
+    features: Mapping[str, torch.Tensor] = vgg(to_tensor(crop_to_square(image, side_px))[None])
     return features

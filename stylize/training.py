@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylize.checkpoint import write_checkpoint
+from stylize.checkpoint import StyleCheckpoint, write_checkpoint
 from stylize.content import hold_back
 from stylize.errors import NoImages
 from stylize.images import find_photos
@@ -25,6 +25,7 @@ def train(
     recipe: TrainingRecipe,
     vgg: str | VGGWeights = "auto",
     device: str = "cpu",
+    start: StyleCheckpoint | None = None,
     on_step: Callable[[StepReport], None] = lambda _: None,
     save_every_seconds: float = 120.0,
     preview_every_seconds: float = 900.0,
@@ -37,6 +38,7 @@ def train(
 
     Args:
         photos, styles: folders of pictures; a style goes by its file's name.
+        start: a checkpoint whose weights the first step starts from.
         out: the run's folder, see stylize.run_folder.
         on_step: called after every step with what it measured.
     Raises:
@@ -45,6 +47,8 @@ def train(
         MissingVGGWeights, DivergedTraining, ImageTooSmall, UnreadableImage.
     """
     trainer, preview_photos = prepare(photos, styles, recipe, vgg, device)
+    if start is not None:
+        trainer.start_from(start)
     out.mkdir(parents=True, exist_ok=True)
     load_state(trainer, out)
     save_timer, preview_timer = Timer(save_every_seconds, clock), Timer(preview_every_seconds, clock)

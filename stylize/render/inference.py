@@ -11,12 +11,14 @@ Two rewrites are exact in real arithmetic and only change how the sums are order
 Convolutions may run in bfloat16; means, variances and the last sums are taken in float32.
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize.network import STRIDE, ConvNorm, ResidualBlock, StyleNetwork
-from stylize.norm import ConditionalInstanceNorm2d
+from stylize.style_map import StyleMap
 
 
 class InferenceNetwork(nn.Module):
@@ -38,18 +40,23 @@ class InferenceNetwork(nn.Module):
             _SubpixelUpsampleConv(layer, dtype) for layer in _layers(network.decoder)
         )
         self.output = _ShiftedSumConv(network.output, dtype)
+        self.photo = copy.deepcopy(network.photo).requires_grad_(False)
 
     @torch.inference_mode()
-    def forward(self, images: Tensor, style_weights: Tensor) -> Tensor:
+    def forward(self, images: Tensor, style: StyleMap, grain: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        x = F.pad(images.to(self.dtype), (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        style = style.padded(padding)
+        x = F.pad((images + grain).clamp_(0, 1).to(self.dtype), padding, mode="replicate")
         for layer in self.encoder:
-            x = layer(x, style_weights).relu_()
+            x = layer(x, style).relu_()
         for block in self.body:
-            x = block(x, style_weights)
+            x = block(x, style)
         for layer in self.decoder:
-            x = layer(x, style_weights).relu_()
-        return self.output(x, style_weights).sigmoid_()[..., :height, :width]  # type: ignore[no-any-return]
+            x = layer(x, style).relu_()
+        photo = F.pad(images, padding, mode="replicate")
+        logits: Tensor = self.output(x, style).add_(self.photo(photo, style))
+        return logits.sigmoid_()[..., :height, :width]
 
 
 class _PlainConv(nn.Module):
@@ -59,13 +66,11 @@ class _PlainConv(nn.Module):
         super().__init__()
         self.padding, self.stride = layer.padding, layer.conv.stride
         self.register_buffer("weight", layer.conv.weight.detach().to(dtype))
-        self.norm = _copy_norm(layer.norm)
+        self.norm = copy.deepcopy(layer.norm).requires_grad_(False)
 
-    def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: StyleMap) -> Tensor:
         padded = F.pad(x, (self.padding,) * 4, mode="reflect")
-        out: Tensor = self.norm(
-            F.conv2d(padded, self.get_buffer("weight"), stride=self.stride), style_weights
-        )
+        out: Tensor = self.norm(F.conv2d(padded, self.get_buffer("weight"), stride=self.stride), style)
         return out
 
 
@@ -76,9 +81,9 @@ class _PlainResidualBlock(nn.Module):
         super().__init__()
         self.first, self.second = _PlainConv(block.first, dtype), _PlainConv(block.second, dtype)
 
-    def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
-        inner: Tensor = self.first(x, style_weights).relu_()
-        out: Tensor = self.second(inner, style_weights).add_(x)
+    def forward(self, x: Tensor, style: StyleMap) -> Tensor:
+        inner: Tensor = self.first(x, style).relu_()
+        out: Tensor = self.second(inner, style).add_(x)
         return out
 
 
@@ -93,12 +98,12 @@ class _SubpixelUpsampleConv(nn.Module):
     def __init__(self, layer: ConvNorm, dtype: torch.dtype) -> None:
         super().__init__()
         self.register_buffer("weight", subpixel_weight(layer.conv.weight.detach()).to(dtype))
-        self.norm = _copy_norm(layer.norm)
+        self.norm = copy.deepcopy(layer.norm).requires_grad_(False)
 
-    def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: StyleMap) -> Tensor:
         padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
         shuffled = F.pixel_shuffle(F.conv2d(padded, self.get_buffer("weight")), 2)
-        out: Tensor = self.norm(shuffled[..., 1:-1, 1:-1], style_weights)
+        out: Tensor = self.norm(shuffled[..., 1:-1, 1:-1], style)
         return out
 
 
@@ -112,16 +117,16 @@ class _ShiftedSumConv(nn.Module):
         c_out, c_in, self.kernel_size, _ = weight.shape
         columns = weight.permute(3, 0, 1, 2).reshape(self.kernel_size * c_out, c_in, self.kernel_size, 1)
         self.register_buffer("weight", columns.contiguous().to(dtype))
-        self.norm = _copy_norm(layer.norm)
+        self.norm = copy.deepcopy(layer.norm).requires_grad_(False)
 
-    def forward(self, x: Tensor, style_weights: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: StyleMap) -> Tensor:
         width = x.shape[-1]
         padded = F.pad(x, (self.padding,) * 4, mode="reflect")
         columns = F.conv2d(padded, self.get_buffer("weight")).chunk(self.kernel_size, dim=1)
         total = columns[0][..., :width].float()
         for shift, column in enumerate(columns[1:], 1):
             total += column[..., shift : shift + width]
-        out: Tensor = self.norm(total, style_weights)
+        out: Tensor = self.norm(total, style)
         return out
 
 
@@ -138,9 +143,3 @@ def _layers(layers: nn.ModuleList) -> list[ConvNorm]:
 
 def _blocks(blocks: nn.ModuleList) -> list[ResidualBlock]:
     return [block for block in blocks if isinstance(block, ResidualBlock)]
-
-
-def _copy_norm(norm: ConditionalInstanceNorm2d) -> ConditionalInstanceNorm2d:
-    copy = ConditionalInstanceNorm2d(norm.gamma.shape[1], norm.gamma.shape[0], norm.eps)
-    copy.load_state_dict(norm.state_dict())
-    return copy.requires_grad_(False)

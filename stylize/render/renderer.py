@@ -87,9 +87,10 @@ class Renderer:
         pictures = [_checked_size(image.convert("RGB")) for image in images]
         wanted = [place for place, value in enumerate(strengths) if value > 0]
         for group in _same_size_groups(wanted, pictures):
-            stylized = self._stylize([pictures[i] for i in group], np.stack([rows[i] for i in group]))
+            weights = np.stack([strengths[i] * rows[i] for i in group]).astype(np.float32)
+            stylized = self._stylize([pictures[i] for i in group], weights)
             for place, picture in zip(group, stylized, strict=True):
-                pictures[place] = _blend(pictures[place], picture, strengths[place])
+                pictures[place] = picture
         return pictures
 
     def _stylize(
@@ -116,12 +117,14 @@ class Renderer:
     ) -> list[Image.Image]:
         import torch
 
-        from stylize.grain import add_grain
+        from stylize.grain import grain
+        from stylize.style_map import StyleMap
 
         images = torch.stack([to_tensor(photo) for photo in photos]).to(self._device)
         weights = torch.from_numpy(style_weights).to(self._device)
         with self._lock:
-            stylized = self._network(add_grain(images, seed=0), weights).cpu()
+            noise = grain(images.shape[-2:], seed=0).to(self._device)
+            stylized = self._network(images, StyleMap(weights), noise).cpu()
         return [to_image(picture) for picture in stylized]
 
 
@@ -165,7 +168,3 @@ def _same_size_groups(places: Iterable[int], pictures: Sequence[Image.Image]) ->
     for place in places:
         groups[pictures[place].size].append(place)
     return list(groups.values())
-
-
-def _blend(photo: Image.Image, stylized: Image.Image, strength: float) -> Image.Image:
-    return stylized if strength == 1 else Image.blend(photo, stylized, strength)
