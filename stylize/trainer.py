@@ -1,8 +1,8 @@
 """Trainer: a StyleNetwork, its optimizer and its moving average, one step at a time.
 
 One step draws crops, styles (all equally often) and strengths, and minimizes the objective of
-stylize.recipe.LossWeights. Everything random at a step follows from the seed and the step's number, so
-the state to resume from is the weights, their moving average and Adam's moments, nothing else.
+stylize.objective. Everything random at a step follows from the seed and the step's number, so the state
+to resume from is the weights, their moving average, the optimizers' moments and a few counters.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize import losses
+from stylize.adversary import Adversary, restore_adam
 from stylize.checkpoint import (
     StyleCheckpoint,
     build_network,
@@ -23,17 +23,21 @@ from stylize.checkpoint import (
     join_style_table,
     shared_weights,
 )
-from stylize.conditions import Conditions, draw_conditions
+from stylize.conditions import draw_conditions
 from stylize.content import ContentSampler
 from stylize.errors import DivergedTraining
 from stylize.grain import grain
 from stylize.images import to_tensor
-from stylize.losses import CONTENT_LAYER
 from stylize.network import NetworkConfig, StyleNetwork
+from stylize.objective import Batch, Objective
+from stylize.parallel import World
 from stylize.recipe import TrainingRecipe
+from stylize.schedule import Plateau
 from stylize.subject import mask_tensor
 from stylize.targets import StyleSet
-from stylize.vgg import VGGFeatures, VGGWeights
+from stylize.vgg import VGGWeights
+
+ALONE = World()
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,6 @@ class StepReport:
     style_losses: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one step trains on: photos (N, 3, H, W), subject (N, 1, H, W) and N conditions."""
-
-    photos: Tensor
-    subject: Tensor
-    conditions: Conditions
-
-
 class Trainer:
     """A network on its way: call `step()` until `done`.
 
@@ -68,6 +63,7 @@ class Trainer:
         photos: files to draw content crops from.
         vgg_weights: of the loss network.
         device: where to compute.
+        world: the processes that train together.
     """
 
     def __init__(
@@ -77,20 +73,27 @@ class Trainer:
         photos: Sequence[Path],
         vgg_weights: VGGWeights,
         device: str = "cpu",
+        world: World = ALONE,
     ) -> None:
-        self.recipe, self.styles, self.device = recipe, styles, torch.device(device)
+        self.recipe, self.styles, self.world = recipe, styles, world
+        self.device = torch.device(device)
         self.vgg_source = vgg_weights.source
         self.sampler = ContentSampler(photos, recipe.photo_px, recipe.augmentation, recipe.seed)
         self.config = NetworkConfig(len(styles.names), recipe.widths, recipe.num_residual_blocks)
+        self.objective = Objective(
+            recipe.losses, recipe.layer_weights, styles.targets, vgg_weights, self.device
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.network = StyleNetwork(self.config).to(self.device)
-        self.average = {name: values.detach().clone() for name, values in self.network.named_parameters()}
-        self.optimizer = torch.optim.Adam(self._parameter_groups())
-        self.vgg = VGGFeatures(vgg_weights, {*recipe.layer_weights, CONTENT_LAYER}).to(self.device)
-        self.targets = styles.targets.to(self.device)
+            self.adversary = self._make_adversary()
+        self._freeze_shared_weights()
+        self.parallel = world.wrap(self.network)
+        self.average = self._copy_parameters()
+        self.optimizer = recipe.optimizer.build(self._parameter_groups())
         self.steps_done = 0
         self.pictures_done = 0
+        self.plateau = Plateau()
         self.started_from: Mapping[str, Any] | None = None
 
     @property
@@ -104,28 +107,33 @@ class Trainer:
         Raises:
             DivergedTraining: loss or gradient is not finite; weights are as before the step.
         """
+        recipe = self.recipe
         batch = self._draw_batch()
-        learning_rate = self.recipe.learning_rate_at(self.steps_done)
+        factor = recipe.schedule.factor_at(self.steps_done, recipe.steps, self.plateau)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate * group["factor"]
+            group["lr"] = recipe.learning_rate * factor * group["factor"]
 
-        parts = self._losses(batch)
-        loss = self._objective(parts, batch.conditions.style_map(batch.subject).strength(), batch.conditions)
+        stylized, parts = self._forward(batch)
+        loss = self.objective.total(parts, batch)
         self.optimizer.zero_grad()
         loss.mean().backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.max_gradient_norm)
-        report = self._report(batch, loss, parts, norm, learning_rate)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained_parameters(), recipe.max_gradient_norm)
+        report = self._report(batch, loss, parts, norm, recipe.learning_rate * factor)
         if not math.isfinite(report.loss) or not math.isfinite(report.gradient_norm):
             raise self._diverged(report)
         self.optimizer.step()
+        if self.adversary is not None:
+            self.adversary.learn(stylized, batch.conditions.mixtures, seed=self.steps_done)
         self._update_average()
+        self.plateau = self.plateau.after(self.steps_done, report.loss, recipe.schedule)
         self.steps_done += 1
-        self.pictures_done += len(batch.photos)
+        self.pictures_done += recipe.stage_at(self.steps_done - 1).batch_size
         return report
 
     def start_from(self, checkpoint: StyleCheckpoint) -> None:
-        """Take over a trained network's weights before the first step; styles it does not know start
-        from the mean of its styles.
+        """Take over a trained network's weights before the first step.
+
+        Styles that it does not know start from the mean of its styles.
 
         Raises:
             ValueError: it is of other widths or depth.
@@ -135,13 +143,13 @@ class Trainer:
         if parent.config != self.config:
             raise ValueError(f"a network of {parent.config} cannot start one of {self.config}")
         self.network.load_state_dict(parent.state_dict())
-        self.average = {name: values.detach().clone() for name, values in self.network.named_parameters()}
+        self.average = self._copy_parameters()
         self.started_from = {"sha256": checkpoint.sha256, "recipe": checkpoint.recipe}
 
     def average_network(self) -> StyleNetwork:
         """The network with its averaged weights: what the checkpoint holds and previews show."""
         network = StyleNetwork(self.config).to(self.device)
-        network.load_state_dict(self.average, strict=False)
+        network.load_state_dict({**self.network.state_dict(), **self.average})
         return network.eval()
 
     def checkpoint(self) -> StyleCheckpoint:
@@ -150,9 +158,9 @@ class Trainer:
         facts = {
             **asdict(self.recipe),
             "steps_done": self.steps_done,
+            "pictures_done": self.pictures_done,
             "n_photos": len(self.sampler.photos),
             "vgg": self.vgg_source,
-            "pictures_done": self.pictures_done,
             "started_from": self.started_from,
         }
         return StyleCheckpoint(
@@ -167,20 +175,70 @@ class Trainer:
             recipe=facts,
         )
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that a resumed run needs."""
+        named = {f"weights/{name}": values for name, values in self.network.state_dict().items()}
+        named |= {f"average/{name}": values for name, values in self.average.items()}
+        for name, values in self.network.named_parameters():
+            for key, moment in self.optimizer.state.get(values, {}).items():
+                named[f"adam/{name}/{key}"] = moment
+        if self.adversary is not None:
+            named |= {f"adversary/{name}": values for name, values in self.adversary.tensors().items()}
+        return named
+
+    def counters(self) -> dict[str, Any]:
+        """Everything else that a resumed run needs, ready for JSON."""
+        return {
+            "steps_done": self.steps_done,
+            "pictures_done": self.pictures_done,
+            "plateau": asdict(self.plateau),
+            "started_from": self.started_from,
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], counters: Mapping[str, Any]) -> None:
+        """Bring back what `tensors` and `counters` gave."""
+        self.network.load_state_dict({name: tensors[f"weights/{name}"] for name in self.network.state_dict()})
+        self.average = {name: tensors[f"average/{name}"].to(self.device) for name in self.average}
+        restore_adam(self.optimizer, self.network, tensors)
+        if self.adversary is not None:
+            prefix = "adversary/"
+            ours = {name[len(prefix) :]: v for name, v in tensors.items() if name.startswith(prefix)}
+            self.adversary.restore(ours)
+        self.steps_done, self.pictures_done = counters["steps_done"], counters["pictures_done"]
+        self.plateau = Plateau(**counters["plateau"])
+        self.started_from = counters["started_from"]
+
+    def _make_adversary(self) -> Adversary | None:
+        if not self.recipe.losses.adversarial:
+            return None
+        if self.world.size > 1:
+            raise ValueError("adversarial training runs in one process; set the adversarial weight to 0")
+        return Adversary(self.styles.pictures, self.recipe.learning_rate, self.device)
+
+    def _freeze_shared_weights(self) -> None:
+        for name, values in self.network.named_parameters():
+            values.requires_grad_(is_style_parameter(name) or not self.recipe.is_style_only)
+
+    def _trained_parameters(self) -> list[torch.nn.Parameter]:
+        return [values for values in self.network.parameters() if values.requires_grad]
+
+    def _copy_parameters(self) -> dict[str, Tensor]:
+        return {name: values.detach().clone() for name, values in self.network.named_parameters()}
+
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        named = list(self.network.named_parameters())
+        trained = [(name, values) for name, values in self.network.named_parameters() if values.requires_grad]
+        factors = {True: self.recipe.style_learning_rate_factor, False: 1.0}
         return [
-            {"params": [p for name, p in named if not is_style_parameter(name)], "factor": 1.0},
-            {
-                "params": [p for name, p in named if is_style_parameter(name)],
-                "factor": self.recipe.style_learning_rate_factor,
-            },
+            {"params": parameters, "factor": factor}
+            for is_style, factor in factors.items()
+            if (parameters := [values for name, values in trained if is_style_parameter(name) is is_style])
         ]
 
     @property
     def _positions(self) -> range:
+        """The pictures of this step, among all of the run, that this process makes."""
         batch_size = self.recipe.stage_at(self.steps_done).batch_size
-        return range(self.pictures_done, self.pictures_done + batch_size)
+        return self.world.share(range(self.pictures_done, self.pictures_done + batch_size))
 
     def _draw_batch(self) -> Batch:
         """Crops shared by `styles_per_crop` pictures each, in the order of their positions."""
@@ -194,34 +252,17 @@ class Trainer:
         )
         return Batch(photos.to(self.device), subject.to(self.device), conditions.to(self.device))
 
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+    def _forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The stylized pictures, and every term of the objective."""
         recipe, photos = self.recipe, batch.photos
         noise = grain(photos.shape[-2:], self.steps_done, recipe.grain_std).to(self.device)
-        shared = recipe.styles_per_crop
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.is_bf16):
-            with torch.no_grad():
-                content = self.vgg(photos[::shared])[CONTENT_LAYER].repeat_interleave(shared, 0)
-            stylized = self.network(photos, batch.conditions.style_map(batch.subject), noise)
-            features = self.vgg(stylized)
-        targets = self.targets.mix(batch.conditions.mixtures)
-        return {
-            "content": losses.content_loss(features[CONTENT_LAYER], content[: len(photos)]),
-            "style": losses.style_loss(features, targets, recipe.layer_weights),
-            "moments": losses.moments_loss(features, targets, recipe.layer_weights),
-            "variation": losses.total_variation(stylized),
-            "readability": losses.readability_loss(stylized, photos, batch.subject),
-            "flatness": losses.flatness_loss(stylized, photos, batch.subject),
-        }
-
-    def _objective(self, parts: Mapping[str, Tensor], strength: Tensor, conditions: Conditions) -> Tensor:
-        weights = self.recipe.losses
-        return (
-            strength * (weights.style * parts["style"] + weights.moments * parts["moments"])
-            + weights.content * (1 + weights.partial_content * (1 - strength)) * parts["content"]
-            + weights.variation * parts["variation"]
-            + weights.readability * (1 - conditions.subject_strength) * parts["readability"]
-            + weights.flatness * parts["flatness"]
-        )
+            content = self.objective.content_features(photos, recipe.styles_per_crop)
+            stylized = self.parallel(photos, batch.conditions.style_map(batch.subject), noise)
+            parts = self.objective.measure(stylized, content, batch, self.steps_done)
+        if self.adversary is not None:
+            parts["adversarial"] = self.adversary.penalty(stylized, batch.conditions.mixtures)
+        return stylized, parts
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -241,14 +282,16 @@ class Trainer:
     def _report(
         self, batch: Batch, loss: Tensor, parts: Mapping[str, Tensor], norm: Tensor, learning_rate: float
     ) -> StepReport:
+        means = torch.stack([loss.mean(), *(part.mean() for part in parts.values())]).detach().float()
+        total, *per_part = self.world.mean(means).tolist()
         rows = batch.conditions.mixtures.argmax(1).tolist()
         per_style = zip(rows, parts["style"].tolist(), strict=True)
         return StepReport(
             step=self.steps_done + 1,
             kind=batch.conditions.kind.value,
             crop_px=batch.photos.shape[-1],
-            loss=loss.mean().item(),
-            losses={name: part.mean().item() for name, part in parts.items()},
+            loss=total,
+            losses=dict(zip(parts, per_part, strict=True)),
             gradient_norm=norm.item(),
             learning_rate=learning_rate,
             style_losses={self.styles.names[row]: value for row, value in per_style},
