@@ -1,0 +1,1 @@
+"""The commands of `stylize`, one file each; `stylize.__main__` registers them."""
