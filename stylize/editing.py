@@ -12,12 +12,12 @@ import numpy as np
 from stylize.checkpoint import StyleCheckpoint, read_checkpoint
 from stylize.descriptors import DescriptorBasis
 from stylize.errors import InvalidStyleName, LastStyle
-from stylize.recipe import TrainingRecipe
-from stylize.run_folder import CHECKPOINT
 from stylize.styles import StyleBank
 from stylize.targets import prepare_styles, read_style_picture
-from stylize.trainer import StepReport, Trainer
-from stylize.training import Pace, run, split_photos
+from stylize.training.recipe import TrainingRecipe
+from stylize.training.run_folder import CHECKPOINT
+from stylize.training.train import Pace, run, split_photos
+from stylize.training.trainer import StepReport, Trainer
 from stylize.vgg import VGGWeights, load_vgg_weights
 
 MAX_NAME_LENGTH = 60
@@ -51,7 +51,7 @@ def add_style(
     Args:
         picture: the style picture; the style goes by `name`, or else by the file's name.
         photos: folder of content photos.
-        out: the run's folder, see stylize.run_folder.
+        out: the run's folder, see stylize.training.run_folder.
         recipe: its widths and depth are taken from the checkpoint.
     Raises:
         InvalidStyleName: the name is taken, empty or too long.

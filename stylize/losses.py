@@ -40,7 +40,7 @@ class StyleTargets:
     samples: Mapping[str, Tensor]
 
     def mix(self, mixtures: Tensor) -> "StyleTargets":
-        """The targets of N mixtures, (N, S) with rows summing to 1: means of their styles', without samples."""
+        """The targets of N mixtures, (N, S) with rows summing to 1: their styles' means, without samples."""
         return StyleTargets(
             {layer: torch.einsum("ns,scd->ncd", mixtures, gram) for layer, gram in self.grams.items()},
             {layer: mixtures @ moments for layer, moments in self.moments.items()},

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from stylize.curves import draw_curves
 from stylize.errors import ResumeMismatch
 from stylize.images import crop_to_square, load_image
 from stylize.preview import contact_sheet
 from stylize.render.renderer import Renderer
 from stylize.sealed import BrokenSeal, read_sealed, write_atomically, write_sealed
-from stylize.trainer import StepReport, Trainer
+from stylize.training.curves import draw_curves
+from stylize.training.trainer import StepReport, Trainer
 
 STATE, LOG, CHECKPOINT = "state.safetensors", "losses.jsonl", "checkpoint.safetensors"
 PREVIEWS, CURVES = "previews", "curves.png"

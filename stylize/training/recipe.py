@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import torch
 
-from stylize.augmentation import Augmentation
-from stylize.conditions import Curriculum
 from stylize.grain import GRAIN_STD
 from stylize.losses import STYLE_LAYERS
-from stylize.objective import LossWeights
-from stylize.schedule import Schedule
+from stylize.training.augmentation import Augmentation
+from stylize.training.conditions import Curriculum
+from stylize.training.objective import LossWeights
+from stylize.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TrainingRecipe:
         layer_weights: weight of each VGG layer in the style loss.
         max_gradient_norm: gradients are scaled down to this norm.
         ema_decay: of the moving average of the weights that the checkpoint holds.
-        n_held_back: photos never trained on, see stylize.content.hold_back.
+        n_held_back: photos never trained on, see stylize.training.content.hold_back.
         grain_std: noise added to what the network sees, see stylize.grain.
         is_style_only: convolutions and identity rows stay as they are; only the styles' rows learn.
         is_bf16: convolutions in bfloat16; losses and statistics stay in float32.

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylize.checkpoint import StyleCheckpoint, write_checkpoint
-from stylize.content import hold_back
 from stylize.errors import NoImages
 from stylize.images import find_photos
-from stylize.parallel import open_world
-from stylize.recipe import TrainingRecipe
-from stylize.run_folder import CHECKPOINT, append_log, load_state, save_state, write_curves, write_preview
 from stylize.targets import prepare_styles, read_style_pictures
-from stylize.trainer import StepReport, Trainer
+from stylize.training.content import hold_back
+from stylize.training.parallel import open_world
+from stylize.training.recipe import TrainingRecipe
+from stylize.training.run_folder import (
+    CHECKPOINT,
+    append_log,
+    load_state,
+    save_state,
+    write_curves,
+    write_preview,
+)
+from stylize.training.trainer import StepReport, Trainer
 from stylize.vgg import VGGWeights, load_vgg_weights
 
 N_PREVIEW_PHOTOS = 4
@@ -39,7 +46,7 @@ def train(
     Args:
         photos, styles: folders of pictures; a style goes by its file's name.
         start: a checkpoint whose weights the first step starts from.
-        out: the run's folder, see stylize.run_folder.
+        out: the run's folder, see stylize.training.run_folder.
         on_step: called after every step with what it measured.
         pace: how often to save and to draw.
     Raises:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from stylize import losses
-from stylize.conditions import Conditions
 from stylize.losses import CONTENT_LAYER, StyleTargets
+from stylize.training.conditions import Conditions
 from stylize.vgg import VGGFeatures, VGGWeights
 
 

@@ -22,7 +22,7 @@ def draw_curves(log: Path) -> Image.Image:
     """One panel for the objective, one for its terms, one for each style's style loss, against the step.
 
     Args:
-        log: the JSON lines of stylize.run_folder.append_log.
+        log: the JSON lines of stylize.training.run_folder.append_log.
     """
     rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     panels: list[tuple[str, Mapping[str, Sequence[tuple[int, float]]]]] = [

@@ -40,7 +40,8 @@ class PatchDiscriminator(nn.Module):
             x = F.leaky_relu(convolution(x), 0.2)
         asked = mixtures @ self.embedding
         fits: Tensor = torch.einsum("nc,nchw->nhw", asked, x) / WIDTHS[-1] ** 0.5
-        return fits + self.verdict(x)[:, 0]
+        real: Tensor = self.verdict(x)[:, 0]
+        return real + fits
 
 
 class Adversary:

@@ -1,8 +1,8 @@
 """Trainer: a StyleNetwork, its optimizer and its moving average, one step at a time.
 
 One step draws crops, styles (all equally often) and strengths, and minimizes the objective of
-stylize.objective. Everything random at a step follows from the seed and the step's number, so the state
-to resume from is the weights, their moving average, the optimizers' moments and a few counters.
+stylize.training.objective. Everything random at a step follows from the seed and the step's number, so
+the state to resume from is the weights, their moving average, the optimizers' moments and a few counters.
 """
 
 import math
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize.adversary import Adversary, restore_adam
 from stylize.checkpoint import (
     StyleCheckpoint,
     build_network,
@@ -23,18 +22,19 @@ from stylize.checkpoint import (
     join_style_table,
     shared_weights,
 )
-from stylize.conditions import draw_conditions
-from stylize.content import ContentSampler
 from stylize.errors import DivergedTraining
 from stylize.grain import grain
 from stylize.images import to_tensor
 from stylize.network import NetworkConfig, StyleNetwork
-from stylize.objective import Batch, Objective
-from stylize.parallel import World
-from stylize.recipe import TrainingRecipe
-from stylize.schedule import Plateau
 from stylize.subject import mask_tensor
 from stylize.targets import StyleSet
+from stylize.training.adversary import Adversary, restore_adam
+from stylize.training.conditions import draw_conditions
+from stylize.training.content import ContentSampler
+from stylize.training.objective import Batch, Objective
+from stylize.training.parallel import World
+from stylize.training.recipe import TrainingRecipe
+from stylize.training.schedule import Plateau
 from stylize.vgg import VGGWeights
 
 ALONE = World()
@@ -235,21 +235,25 @@ class Trainer:
         ]
 
     @property
-    def _positions(self) -> range:
-        """The pictures of this step, among all of the run, that this process makes."""
-        batch_size = self.recipe.stage_at(self.steps_done).batch_size
-        return self.world.share(range(self.pictures_done, self.pictures_done + batch_size))
+    def _places(self) -> range:
+        """The places in this step's batch that this process makes."""
+        return self.world.share(range(self.recipe.stage_at(self.steps_done).batch_size))
+
+    @property
+    def _crops(self) -> list[int]:
+        """The crop of each of those pictures: crops are shared by `styles_per_crop` pictures in a row."""
+        return [(self.pictures_done + place) // self.recipe.styles_per_crop for place in self._places]
 
     def _draw_batch(self) -> Batch:
-        """Crops shared by `styles_per_crop` pictures each, in the order of their positions."""
         recipe, stage = self.recipe, self.recipe.stage_at(self.steps_done)
-        places = [position // recipe.styles_per_crop for position in self._positions]
-        crops = {place: self.sampler.crop_at(place, stage.crop_px) for place in dict.fromkeys(places)}
-        photos = torch.stack([to_tensor(crops[place].image) for place in places])
-        subject = torch.stack([mask_tensor(crops[place].subject) for place in places])
+        numbers = self._crops
+        crops = {number: self.sampler.crop_at(number, stage.crop_px) for number in dict.fromkeys(numbers)}
+        photos = torch.stack([to_tensor(crops[number].image) for number in numbers])
+        subject = torch.stack([mask_tensor(crops[number].subject) for number in numbers])
+        positions = range(self.pictures_done, self.pictures_done + stage.batch_size)
         conditions = draw_conditions(
-            recipe.curriculum, recipe.seed, self.steps_done, self._positions, len(self.styles.names)
-        )
+            recipe.curriculum, recipe.seed, self.steps_done, positions, len(self.styles.names)
+        ).part(self._places)
         return Batch(photos.to(self.device), subject.to(self.device), conditions.to(self.device))
 
     def _forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -271,8 +275,7 @@ class Trainer:
             self.average[name].lerp_(values, 1 - decay)
 
     def _diverged(self, report: StepReport) -> DivergedTraining:
-        places = dict.fromkeys(position // self.recipe.styles_per_crop for position in self._positions)
-        photos = [self.sampler.path_at(place).name for place in places]
+        photos = [self.sampler.path_at(number).name for number in dict.fromkeys(self._crops)]
         return DivergedTraining(
             f"step {report.step} is not finite (loss {report.loss}) on photos {photos} "
             f"with styles {list(report.style_losses)}; "
