@@ -18,7 +18,7 @@ class LossWeights:
 
     With s the mean strength asked of a picture and p that of its subject, the objective is
         s (style L_style + moments L_moments + sliced_wasserstein L_SW)
-        + (1 + partial_content (1 - s)) content L_content + variation L_TV
+        + (1 + partial_content (1 - s)) content L_content + variation L_TV + grid L_grid
         + (1 - p) readability L_readability + flatness L_flatness + s adversarial L_adversarial
     so that less strength means less style and a stricter hold on the photo.
     """
@@ -29,6 +29,7 @@ class LossWeights:
     sliced_wasserstein: float = 0.0
     adversarial: float = 0.0
     variation: float = 0.2
+    grid: float = 0.1
     partial_content: float = 2.0
     readability: float = 1.0
     flatness: float = 0.2
@@ -85,6 +86,7 @@ class Objective:
             "style": losses.style_loss(features, targets, self.layer_weights),
             "moments": losses.moments_loss(features, targets, self.layer_weights),
             "variation": losses.total_variation(stylized),
+            "grid": losses.grid_loss(stylized),
             "readability": losses.readability_loss(stylized, batch.photos, batch.subject),
             "flatness": losses.flatness_loss(stylized, batch.photos, batch.subject),
         }

@@ -7,6 +7,7 @@ from stylize.losses import (
     content_loss,
     flatness_loss,
     gram_matrix,
+    grid_loss,
     moments_loss,
     readability_loss,
     sliced_wasserstein_loss,
@@ -130,3 +131,16 @@ def test_total_variation_worked_by_hand() -> None:
     image = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]])  # down: 0, 1; across: 1, 0
     assert total_variation(image).item() == pytest.approx(0.5 + 0.5)
     assert total_variation(torch.full((1, 3, 5, 5), 0.3)).item() == 0
+
+
+def test_a_grid_is_seen_and_noise_or_strokes_are_not() -> None:
+    noise = 0.5 + 0.1 * torch.randn(1, 3, 96, 96)
+    grid = noise + 0.1 * (torch.arange(96) % 2) * torch.ones(1, 3, 96, 1)
+    strokes = 0.5 + 0.3 * torch.sin(torch.arange(96) / 1.3) * torch.ones(1, 3, 96, 1)
+    assert grid_loss(noise).item() == pytest.approx(1.0, abs=0.4)
+    assert grid_loss(strokes).item() < 2
+    assert grid_loss(grid).item() > 10
+
+
+def test_the_grid_of_a_flat_picture_is_nothing() -> None:
+    assert grid_loss(torch.full((1, 3, 64, 64), 0.4)).item() == pytest.approx(0.0, abs=1e-4)
