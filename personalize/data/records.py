@@ -64,6 +64,40 @@ class EventOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRating:
+    """A rater gave a style of a product a score from 1 (poor) to 5 (excellent)."""
+
+    rating_id: str
+    rater_id: str
+    product_id: str
+    style_id: str
+    score: int
+
+    @property
+    def style_ids(self) -> tuple[str, ...]:
+        return (self.style_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class PairRating:
+    """A rater saw two styles of a product side by side; `preferred_style_id` is one of them, or None."""
+
+    rating_id: str
+    rater_id: str
+    product_id: str
+    left_style_id: str
+    right_style_id: str
+    preferred_style_id: str | None
+
+    @property
+    def style_ids(self) -> tuple[str, ...]:
+        return (self.left_style_id, self.right_style_id)
+
+
+RatingGiven = ScoreRating | PairRating
+
+
+@dataclass(frozen=True, slots=True)
 class StyleOnOffer:
     """A candidate style; `content_vector` describes its look, and is all zeros for the original photo."""
 
