@@ -60,7 +60,7 @@ class StyleStanding:
 
 @dataclass(frozen=True)
 class StylesJudged:
-    """Every style on offer, the most clicked first, and what the three ways say of one another.
+    """Every style on offer, the most surely clicked first, and what the three ways say of one another.
 
     Attributes:
         sentences: whether eye and measure agree with what shoppers click.
@@ -102,7 +102,7 @@ def judge_styles(
         )
         for style in styles
     ]
-    standings.sort(key=lambda one: (-(one.ctr.value or -1.0), one.style_id))
+    standings.sort(key=lambda one: (-_surely(one.ctr), one.style_id))
     return StylesJudged(
         standings=tuple(standings),
         sentences=tuple(_comparisons(standings)),
@@ -111,6 +111,11 @@ def judge_styles(
         n_scores=len(scores),
         n_raters=len({one.rater_id for one in pairs} | {one.rater_id for one in scores}),
     )
+
+
+def _surely(figure: Figure) -> float:
+    """The lower end of the interval: a style shown a few times does not lead by luck."""
+    return -1.0 if figure.low is None else figure.low
 
 
 def _pairs(rated: Sequence[PairRating]) -> Any:
@@ -157,7 +162,8 @@ def _opinion(opinions: "Opinions", style_id: str) -> Figure:
     one = opinions.styles.get(style_id)
     if one is None:
         return Figure(why_none="nobody scored it yet")
-    return Figure(one.score, one.ci_low, one.ci_high, one.n_scores, one.why_none)
+    low, high = (None if end is None else min(max(end, 1.0), 5.0) for end in (one.ci_low, one.ci_high))
+    return Figure(one.score, low, high, one.n_scores, one.why_none)
 
 
 def _measured(measures: Measures, style_id: str) -> dict[str, Figure]:

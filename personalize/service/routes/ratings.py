@@ -66,7 +66,7 @@ async def record_rating(rating: RatingIn, backend: BackendDep) -> RatingAnswer:
     responses=problems(DATABASE_UNAVAILABLE),
 )
 async def read_judgements(backend: BackendDep) -> StylesJudgedAnswer:
-    """The most clicked style first. A number that cannot be had is null, and `why_none` says why."""
+    """The most surely clicked style first. A number that cannot be had is null, and `why_none` says why."""
     return StylesJudgedAnswer.model_validate(await judged_styles(backend), from_attributes=True)
 
 

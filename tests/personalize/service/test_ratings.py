@@ -127,15 +127,6 @@ def test_an_empty_catalogue_has_nothing_to_rate(make_settings: Callable[..., Set
         assert "personalize catalog add" in page.text
 
 
-def test_the_pages_hold_no_inline_script_or_style(client: TestClient) -> None:
-    for path in ("/rate", "/rate?kind=score", "/styles"):
-        page = client.get(path, headers=HTML)
-        assert page.status_code == 200
-        assert "<style" not in page.text
-        assert " style=" not in page.text
-        assert "<script>" not in page.text
-
-
 @pytest.fixture
 def judged(make_settings: Callable[..., Settings], tmp_path: Path) -> tuple[TestClient, Path]:
     """A shop whose checkpoint lies in a folder of its own, so that a report can lie beside it."""
