@@ -67,3 +67,10 @@ def chi_square_noncentrality(threshold: float, degrees_of_freedom: int, power: f
 
     critical = chdtri(degrees_of_freedom, threshold)
     return float(chndtrinc(critical, degrees_of_freedom, 1.0 - power))
+
+
+def kolmogorov_p(statistic: float) -> float:
+    """The probability that the largest gap between n uniform values and their law is this, times sqrt(n)."""
+    from scipy.special import kolmogorov
+
+    return float(kolmogorov(statistic))
