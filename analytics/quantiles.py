@@ -31,8 +31,8 @@ def quantile_levels(sums: Sums, level: float) -> Interval:
     if not 0.0 < level < 1.0:
         raise ValueError(f"a quantile's level must lie between 0 and 1, got {level}")
     reach = REACH * ratio_from_sums(sums).standard_error
-    if not (reach < level and reach < 1.0 - level):
-        raise InsufficientData(f"there are too few events to bound the {level:g} quantile")
+    if not 0.0 < reach < min(level, 1.0 - level):
+        raise InsufficientData(f"there are too few different events to bound the {level:g} quantile")
     return Interval(level - reach, level + reach)
 
 
