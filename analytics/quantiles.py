@@ -63,6 +63,8 @@ def quantile(values: NDArray[Any], user: NDArray[Any], level: float) -> Estimate
     """
     if np.shape(values) != np.shape(user) or np.ndim(values) != 1:
         raise ValueError(f"one value and user per event, got {np.shape(values)} and {np.shape(user)}")
+    if not np.all(np.isfinite(values)):
+        raise InsufficientData("a value is not a finite number")
     ordered = np.sort(values)
     n = len(ordered)
     value = ordered[order_rank(n, level)]
