@@ -121,7 +121,7 @@ def test_raters_who_differ_in_taste_are_not_mistaken_for_certainty() -> None:
     """Equal styles, raters with tastes of their own: clustered intervals miss zero about 5 % of the time."""
     equal = dict.fromkeys("abcd", 0.0)
     missed = {"raters": 0, "comparisons": 0}
-    runs = 300
+    runs = 200
     for seed in range(runs):
         pairs = simulate_pairs(np.random.default_rng(seed), equal, n_raters=30, per_rater=30, spread=0.8)
         for source, data in (
@@ -129,7 +129,7 @@ def test_raters_who_differ_in_taste_are_not_mistaken_for_certainty() -> None:
             ("comparisons", Pairs(pairs.left, pairs.right, pairs.outcome)),
         ):
             missed[source] += (prefer(data)["a", "b"].p or 1.0) < 0.05
-    assert 0.02 < missed["raters"] / runs < 0.09
+    assert 0.015 < missed["raters"] / runs < 0.095
     assert missed["comparisons"] / runs > 0.2
 
 
