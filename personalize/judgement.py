@@ -1,6 +1,6 @@
 """The door to `analytics.judgement`: every style judged by eye, by measure and by behaviour, side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,9 @@ from personalize.data.schema import ORIGINAL
 from personalize.rendering import Measures
 
 if TYPE_CHECKING:
-    from analytics.judgement import Agreement, Opinions, Preference
+    from numpy.typing import NDArray
+
+    from analytics.judgement import Agreement, Opinions, Pairs, Preference, Scores
 
 ALPHA = 0.05
 MEASURED = {
@@ -84,13 +86,16 @@ def judge_styles(
     since: datetime,
 ) -> StylesJudged:
     """Ratings of this network's renders, its measures, and the clicks since then, for each style on offer."""
-    from analytics.judgement import opinions, prefer
+    from analytics.judgement import agreement_on_pairs, opinions, prefer
+    from analytics.judgement.tables import agreement_sentence
 
     with reading(database) as session:
         pairs = read_pair_ratings(session, network_version)
         scores = read_score_ratings(session, network_version)
         clicks = read_style_clicks(session, since=since)
-    preference, opinion = prefer(_pairs(pairs)), opinions(_scores(scores))
+    compared = _pairs(pairs)
+    preference, opinion = prefer(compared), opinions(_scores(scores))
+    agreement = agreement_on_pairs(compared, _texts(one.product_id for one in pairs))
     standings = [
         StyleStanding(
             style.style_id,
@@ -106,7 +111,7 @@ def judge_styles(
     return StylesJudged(
         standings=tuple(standings),
         sentences=tuple(_comparisons(standings)),
-        notes=(*preference.notes, *opinion.notes),
+        notes=(*preference.notes, *opinion.notes, agreement_sentence(agreement)),
         n_comparisons=len(pairs),
         n_scores=len(scores),
         n_raters=len({one.rater_id for one in pairs} | {one.rater_id for one in scores}),
@@ -118,37 +123,37 @@ def _surely(figure: Figure) -> float:
     return -1.0 if figure.low is None else figure.low
 
 
-def _pairs(rated: Sequence[PairRating]) -> Any:
+def _pairs(rated: Sequence[PairRating]) -> "Pairs":
     import numpy as np
 
     from analytics.judgement import LEFT, NEITHER, RIGHT, Pairs
 
-    outcomes = [
-        NEITHER
-        if one.preferred_style_id is None
-        else LEFT
-        if one.preferred_style_id == one.left_style_id
-        else RIGHT
-        for one in rated
-    ]
+    share_of_left = {"left": LEFT, "right": RIGHT, "neither": NEITHER}
     return Pairs(
-        np.array([one.left_style_id for one in rated], dtype=str),
-        np.array([one.right_style_id for one in rated], dtype=str),
-        np.array(outcomes, dtype=float),
-        np.array([one.rater_id for one in rated], dtype=str),
+        _texts(one.left_style_id for one in rated),
+        _texts(one.right_style_id for one in rated),
+        np.array([share_of_left[one.preferred_side] for one in rated], dtype=float),
+        _texts(one.rater_id for one in rated),
     )
 
 
-def _scores(rated: Sequence[ScoreRating]) -> Any:
+def _scores(rated: Sequence[ScoreRating]) -> "Scores":
     import numpy as np
 
     from analytics.judgement import Scores
 
-    style, rater, item = (
-        np.array([getattr(one, name) for one in rated], dtype=str)
-        for name in ("style_id", "rater_id", "product_id")
+    return Scores(
+        _texts(one.style_id for one in rated),
+        _texts(one.rater_id for one in rated),
+        np.array([one.score for one in rated], dtype=float),
+        _texts(one.product_id for one in rated),
     )
-    return Scores(style, rater, np.array([one.score for one in rated], dtype=float), item)
+
+
+def _texts(values: Iterable[str]) -> "NDArray[Any]":
+    import numpy as np
+
+    return np.array(list(values), dtype=str)
 
 
 def _preferred(preference: "Preference", style_id: str) -> Figure:

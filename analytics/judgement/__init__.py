@@ -14,7 +14,8 @@ from analytics.judgement.agreement import (
 )
 from analytics.judgement.opinions import Opinion, OpinionDifference, Opinions, Scores, opinions
 from analytics.judgement.pairs import LEFT, NEITHER, RIGHT, Pairs
-from analytics.judgement.preferences import Duel, Preference, SideEffect, Strength, prefer
+from analytics.judgement.preferences import prefer
+from analytics.judgement.results import Duel, Preference, SideEffect, Strength
 from analytics.judgement.simulate import simulate_pairs, simulate_scores
 
 __all__ = [

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from analytics.corrections import holm
 from analytics.errors import InsufficientData, UnknownStyle
-from analytics.judgement.preferences import FEWEST_RATERS, ErrorSource
+from analytics.judgement.preferences import FEWEST_RATERS
+from analytics.judgement.results import ErrorSource
 from analytics.judgement.verdicts import opinion_sentences
 from analytics.ratio import Estimate
 

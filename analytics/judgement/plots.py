@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics.judgement.opinions import Opinions
-from analytics.judgement.preferences import Preference
+from analytics.judgement.results import Preference
 from analytics.metrics import Metric
 from analytics.plots import estimates_plot
 from analytics.wording import confidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics.judgement.agreement import Agreement
 from analytics.judgement.opinions import Opinions
-from analytics.judgement.preferences import Preference
+from analytics.judgement.results import Preference
 from analytics.judgement.verdicts import percentage
 from analytics.tables import Table
 from analytics.wording import MINUS, MISSING, confidence, count, p_value

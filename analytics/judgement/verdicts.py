@@ -8,7 +8,7 @@ from analytics.wording import capitalized, count, listed, p_value, quoted
 
 if TYPE_CHECKING:
     from analytics.judgement.opinions import Opinions
-    from analytics.judgement.preferences import Preference
+    from analytics.judgement.results import Preference
 
 MOST_NAMED = 4
 

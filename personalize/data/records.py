@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,12 @@ class PairRating:
     @property
     def style_ids(self) -> tuple[str, ...]:
         return (self.left_style_id, self.right_style_id)
+
+    @property
+    def preferred_side(self) -> Literal["left", "right", "neither"]:
+        if self.preferred_style_id is None:
+            return "neither"
+        return "left" if self.preferred_style_id == self.left_style_id else "right"
 
 
 RatingGiven = ScoreRating | PairRating

@@ -75,6 +75,7 @@ def test_only_ratings_of_the_network_in_use_count(shop: Engine) -> None:
     assert standing(judged, "waves").preferred.value > 0.5  # type: ignore[operator]
     assert standing(judged, "waves").opinion.value == 5.0
     assert any("“waves” never lost" in note for note in judged.notes)
+    assert "Agreement between raters is not known: nothing was judged twice." in judged.notes
 
 
 def test_measures_stand_beside_their_style_and_the_original_has_none(shop: Engine) -> None:

@@ -9,9 +9,9 @@ from personalize.judgement import Figure, StylesJudged, StyleStanding
 from personalize.service.dependencies import BackendDep
 from personalize.service.http_errors import Problem
 from personalize.service.pages import render_page
+from personalize.service.rating_schemas import RatingKind
 from personalize.service.routes.images import thumbnail_url
 from personalize.service.routes.ratings import CHANCE, draw_task, judged_styles
-from personalize.service.schemas import RatingKind
 
 router = APIRouter(include_in_schema=False)
 

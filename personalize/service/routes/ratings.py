@@ -18,7 +18,7 @@ from personalize.service.http_errors import (
     UNKNOWN_STYLE,
     Problem,
 )
-from personalize.service.schemas import (
+from personalize.service.rating_schemas import (
     RatingAnswer,
     RatingIn,
     RatingKind,

@@ -68,7 +68,7 @@ async function load(address, attempt = 0) {
 }
 
 async function fetchNext() {
-  const task = await ask(`/v1/ratings/next?kind=${kind}`);
+  const task = await ask(`/v1/ratings/next?kind=${kind}`, { cache: "no-store" });
   if (task.problem) return task;
   const loaded = await Promise.all(task.pictures.map((picture) => load(picture.image_url)));
   return loaded.every(Boolean) ? task : { problem: "a picture could not be loaded" };
