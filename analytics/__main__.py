@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from analytics.commands import judgement
 from analytics.errors import AnalyticsError, InvalidRequest, UnknownVariant, UnreadableSource
 from analytics.metrics import Metric
 from analytics.sources import Source, default_control
@@ -173,6 +174,9 @@ def power(
         typer.echo(json.dumps(planned.to_dict(), indent=2, allow_nan=False))
     else:
         print_plan(planned, name, wanted, Console())
+
+
+judgement.register(app)
 
 
 def main() -> None:

@@ -64,5 +64,14 @@ class UnknownVariant(AnalyticsError):
         super().__init__(f"there is no variant {name!r}, only {_listed(self.known)}; name one of these")
 
 
+class UnknownStyle(AnalyticsError):
+    """A style was asked for that nobody judged."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"nobody judged {name!r}, only {_listed(self.known)}; name one of these")
+
+
 class InsufficientData(AnalyticsError):
     """Too little to compute the quantity from; `compare` turns it into a reason."""

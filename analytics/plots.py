@@ -8,10 +8,11 @@ to `--plot-5`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from analytics.conclusion import distinct_contrasts
 from analytics.drawing import Place, Row, draw_days, draw_rows
+from analytics.metrics import Metric
 from analytics.results import Comparison, DailySeries
 from analytics.svg import element
 from analytics.wording import amount, capitalized, confidence, points, signed_amount, signed_span, span
@@ -127,6 +128,39 @@ def daily_plot(series: DailySeries, *, name: str = "daily", has_style: bool = Tr
     colours = _colours(series.variants)
     return _responsive(
         name, title, description, lambda place: draw_days(series, colours, place), has_style=has_style
+    )
+
+
+def estimates_plot(
+    estimates: Mapping[str, tuple[float | None, float | None, float | None]],
+    metric: Metric,
+    title: str,
+    *,
+    reference: float | None = None,
+    name: str = "estimates",
+    has_style: bool = True,
+) -> str:
+    """Any values with their intervals, one row each: strengths, scores, values of policies.
+
+    Args:
+        estimates: by name: the value and both ends of its interval, None where there is none.
+        metric: how numbers are written; nothing is computed from it.
+        reference: where a dotted line goes through all rows.
+    Returns:
+        The plot, or an empty string without estimates.
+    """
+    rows = [
+        Row(one, 1, amount(value, metric), span(low, high, metric), value, _ends(low, high))
+        for one, (value, low, high) in estimates.items()
+    ]
+    if not rows:
+        return ""
+    return _responsive(
+        name,
+        title,
+        _in_words(rows),
+        lambda place: draw_rows(rows, metric, place, reference=reference, is_zero=False),
+        has_style=has_style,
     )
 
 

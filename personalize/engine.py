@@ -13,17 +13,25 @@ import numpy as np
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session
 
-from personalize.data.catalogue import read_product, read_products, read_products_by_id, read_styles
+from personalize.data.catalogue import (
+    read_product,
+    read_product_at,
+    read_products,
+    read_products_by_id,
+    read_styles,
+)
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
 from personalize.data.experiments import assign, read_experiment
 from personalize.data.identifiers import checked_id, new_id
+from personalize.data.ratings import record_rating
 from personalize.data.records import (
     CatalogueProduct,
     Event,
     EventOutcome,
     EventStatus,
     PageRequest,
+    RatingGiven,
     ShownStyle,
     StyleOnOffer,
 )
@@ -277,6 +285,16 @@ class Engine:
         self._knowledge.learn(lambda history: history.append_events(accepted))
         return outcomes
 
+    def rate(self, rating: RatingGiven, *, network_version: str) -> EventStatus:
+        """Take a human judgement; what is answered is on disk. Sending one twice is harmless.
+
+        Raises:
+            UnknownProduct, UnknownStyle, InvalidIdentifier: nothing was recorded.
+        """
+        return self._write(
+            lambda session: record_rating(session, rating, network_version=network_version, now=self.clock())
+        )
+
     def retrain(self, as_of: datetime | None = None) -> RetrainReport:
         """Train on the log up to `as_of`, promote or refuse, and serve the champion."""
         report = retrain(self.database, self.settings, as_of=as_of or self.clock())
@@ -339,6 +357,11 @@ class Engine:
         """Products by product_id, the page after `after`."""
         with reading(self.database) as session:
             return read_products(session, after=after, limit=limit, category=category)
+
+    def product_at(self, place: float) -> CatalogueProduct | None:
+        """The product at a place in [0, 1) of the catalogue; None in an empty one."""
+        with reading(self.database) as session:
+            return read_product_at(session, place)
 
     def styles(self) -> list[StyleOnOffer]:
         """The styles on offer, the original photo among them."""

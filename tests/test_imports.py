@@ -14,7 +14,8 @@ PACKAGES = ("personalize", "stylize", "analytics")
 ROOMS = ("data", "features", "models", "policy", "retrain", "engine", "simulate", "service", "demo")
 DOORS = {
     "stylize": {"personalize/rendering/renders.py"},
-    "analytics": {"personalize/proof.py", "personalize/retrain/gate.py"},
+    # an experiment's proof, the gate of a retraining, and what raters think of the styles
+    "analytics": {"personalize/proof.py", "personalize/retrain/gate.py", "personalize/judgement.py"},
 }
 
 

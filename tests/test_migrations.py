@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from factories import NOW, make_click, make_experiment, make_purchase, make_slate, make_styles
+from factories import (
+    NOW,
+    make_click,
+    make_experiment,
+    make_product,
+    make_purchase,
+    make_slate,
+    make_styles,
+)
 from sqlalchemy import Engine, inspect, text
 
 from personalize.data.database import (
@@ -79,6 +87,30 @@ def test_a_database_with_data_can_go_back(database_url: str) -> None:
     engine.dispose()
     downgrade(database_url, "base")
     assert tables_and_views(database_url) == (set(), [])
+
+
+def test_ratings_keep_what_fits_on_the_way_forth_and_back(bare_database_url: str) -> None:
+    upgrade(bare_database_url, "tables_and_views")
+    engine = open_database(bare_database_url)
+    row = (
+        "INSERT INTO ratings (rating_id, rater_id, product_id, style_id, other_style_id, preferred_style_id, "
+    )
+    row += "score, rated_at) VALUES "
+    now = "'2026-03-01 12:00:00+00:00'"
+    with writing(engine) as session:
+        make_styles(session)
+        make_product(session, "mug")
+        session.execute(text(f"{row} ('score', 'eve', 'mug', 'waves', NULL, NULL, 4, {now})"))
+        session.execute(text(f"{row} ('pair', 'eve', 'mug', 'waves', 'woodcut', 'waves', NULL, {now})"))
+    upgrade(bare_database_url)
+    with writing(engine) as session:
+        session.execute(text(f"{row} ('tie', 'eve', 'mug', 'waves', 'woodcut', NULL, NULL, {now})"))
+        assert session.scalar(text("SELECT COUNT(*) FROM ratings WHERE rater_id = 'eve'")) == 3
+    downgrade(bare_database_url, "tables_and_views")
+    with reading(engine) as session:
+        kept = session.execute(text("SELECT rating_id, score FROM ratings ORDER BY rating_id")).all()
+    assert [tuple(one) for one in kept] == [("pair", None), ("score", 4)]
+    engine.dispose()
 
 
 def test_upgrading_twice_keeps_the_data(database_url: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from personalize.data.database import in_chunks, reading, upsert, writing
@@ -23,6 +23,7 @@ __all__ = [
     "add_products",
     "photo_path",
     "read_product",
+    "read_product_at",
     "read_products",
     "read_products_by_id",
     "read_styles",
@@ -154,6 +155,14 @@ def read_products(
     if category is not None:
         query = query.where(Product.category == category)
     return [_as_product(row) for row in session.scalars(query)]
+
+
+def read_product_at(session: Session, place: float) -> CatalogueProduct | None:
+    """The product at a place in [0, 1) of the catalogue in the order of ids; None in an empty one."""
+    n_products = session.scalar(select(func.count()).select_from(Product)) or 0
+    query = select(Product).order_by(Product.product_id).limit(1).offset(int(place * n_products))
+    row = session.scalar(query)
+    return None if row is None else _as_product(row)
 
 
 def read_product(session: Session, product_id: str) -> CatalogueProduct:

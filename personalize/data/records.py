@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,46 @@ class EventOutcome:
     event_id: str
     status: EventStatus
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRating:
+    """A rater gave a style of a product a score from 1 (poor) to 5 (excellent)."""
+
+    rating_id: str
+    rater_id: str
+    product_id: str
+    style_id: str
+    score: int
+
+    @property
+    def style_ids(self) -> tuple[str, ...]:
+        return (self.style_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class PairRating:
+    """A rater saw two styles of a product side by side; `preferred_style_id` is one of them, or None."""
+
+    rating_id: str
+    rater_id: str
+    product_id: str
+    left_style_id: str
+    right_style_id: str
+    preferred_style_id: str | None
+
+    @property
+    def style_ids(self) -> tuple[str, ...]:
+        return (self.left_style_id, self.right_style_id)
+
+    @property
+    def preferred_side(self) -> Literal["left", "right", "neither"]:
+        if self.preferred_style_id is None:
+            return "neither"
+        return "left" if self.preferred_style_id == self.left_style_id else "right"
+
+
+RatingGiven = ScoreRating | PairRating
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,15 +267,26 @@ class Lease(Base):
 
 
 class Rating(Base):
-    """A human judgement: a 1-5 `score` of one style, or which of two styles was preferred."""
+    """A human judgement of a product's render: a 1-5 `score` of one style, or a comparison of two.
+
+    In a comparison `style_id` stood on the left and `other_style_id` on the right;
+    `preferred_style_id` is one of them, or null when neither was preferred. `network_version` is
+    the network that painted them, null when that is not known.
+    """
 
     __tablename__ = "ratings"
     __table_args__ = (
         CheckConstraint("score IS NULL OR (score >= 1 AND score <= 5)", name="score_from_1_to_5"),
-        CheckConstraint("(score IS NULL) <> (preferred_style_id IS NULL)", name="score_or_preference"),
+        CheckConstraint("(score IS NULL) = (other_style_id IS NOT NULL)", name="score_or_pair"),
+        CheckConstraint(
+            "preferred_style_id IS NULL OR (other_style_id IS NOT NULL "
+            "AND preferred_style_id IN (style_id, other_style_id))",
+            name="preferred_was_shown",
+        ),
+        CheckConstraint("other_style_id IS NULL OR other_style_id <> style_id", name="two_different_styles"),
     )
 
-    rating_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    rating_id: Mapped[str] = mapped_column(Id, primary_key=True)
     rater_id: Mapped[str] = mapped_column(Id, index=True)
     product_id: Mapped[str] = mapped_column(Id, ForeignKey("products.product_id"))
     style_id: Mapped[str] = mapped_column(Name, ForeignKey("styles.style_id"))
@@ -283,3 +294,4 @@ class Rating(Base):
     preferred_style_id: Mapped[str | None] = mapped_column(Name, ForeignKey("styles.style_id"))
     score: Mapped[int | None]
     rated_at: Mapped[datetime]
+    network_version: Mapped[str | None] = mapped_column(Name)

@@ -23,6 +23,7 @@ from personalize.data.photos import photo_path
 from personalize.data.records import CatalogueProduct, StyleOnOffer
 from personalize.errors import RendererBusy, UnknownRender, UnknownStyle, UnreadablePhoto
 from personalize.rendering.keys import PictureFormat, RenderKey
+from personalize.rendering.measures import Measures, read_measures
 from personalize.rendering.store import RenderStore
 from personalize.settings import Settings
 from stylize.checkpoint import StyleCheckpoint, read_checkpoint, shipped_checkpoint_path
@@ -66,6 +67,11 @@ def styles_of_checkpoint(settings: Settings) -> list[StyleOnOffer]:
         StyleOnOffer(info.name, style_title(info.name), tuple(float(x) for x in info.content_vector))
         for info in _read_checkpoint(settings).styles
     ]
+
+
+def measures_of_checkpoint(settings: Settings) -> Measures:
+    """What `stylize evaluate` measured of the configured network's styles."""
+    return read_measures(_checkpoint_path(settings))
 
 
 def style_title(style_id: str) -> str:
@@ -352,4 +358,8 @@ class _LazyRenderer:
 
 
 def _read_checkpoint(settings: Settings) -> StyleCheckpoint:
-    return read_checkpoint(settings.checkpoint or shipped_checkpoint_path())
+    return read_checkpoint(_checkpoint_path(settings))
+
+
+def _checkpoint_path(settings: Settings) -> Path:
+    return settings.checkpoint or shipped_checkpoint_path()

@@ -18,7 +18,17 @@ from personalize.service.http_errors import add_error_handlers
 from personalize.service.metrics import Metrics
 from personalize.service.middleware import BodyLimit, OpaqueSlashes, RequestFrame
 from personalize.service.openapi import describe_api
-from personalize.service.routes import catalogue, events, health, images, pages, slates, users
+from personalize.service.routes import (
+    catalogue,
+    events,
+    health,
+    images,
+    judgement_pages,
+    pages,
+    ratings,
+    slates,
+    users,
+)
 from personalize.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -64,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in (images, slates, events, users, catalogue, health, pages):
+    for module in (images, slates, events, ratings, users, catalogue, health, pages, judgement_pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     add_error_handlers(app)

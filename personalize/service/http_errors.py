@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+RATING_TAGS = frozenset({("pair",), ("score",)})
+"""The kinds of a rating; no other body is a union."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ UNKNOWN_RENDER = _type(
 )
 UNKNOWN_MODEL_VERSION = _type(
     "unknown-model-version", 404, "Unknown model version", "Use a version that the registry holds."
+)
+NOTHING_TO_RATE = _type(
+    "nothing-to-rate",
+    404,
+    "Nothing to rate",
+    "Add photos with `personalize catalog add PATH`; a comparison takes two styles on offer.",
 )
 NOT_FOUND = _type(
     "not-found",
@@ -261,12 +269,20 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def field_errors(found: Sequence[Any]) -> list[dict[str, str]]:
     """Validation errors as `field` (where), `detail` (what it should be); no value is echoed."""
-    return [{"field": _field(one["loc"]), "detail": _sentence(one)} for one in found]
+    return [{"field": _field(_plain_loc(one)), "detail": _sentence(one)} for one in found]
 
 
 def log_context(request: Request) -> dict[str, str]:
     """What a log line may say about a request: no ids, no addresses."""
     return {"request_id": getattr(request.state, "request_id", ""), "method": request.method}
+
+
+def _plain_loc(error: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Where it is in the body as it was sent: pydantic puts a union's tag in front, ("body", "pair", ...)."""
+    loc = tuple(error["loc"])
+    if str(error["type"]).startswith("union_tag"):
+        return (*loc, error["ctx"]["discriminator"].strip("'"))
+    return loc[:1] + loc[2:] if loc[:1] == ("body",) and loc[1:2] in RATING_TAGS and len(loc) > 2 else loc
 
 
 def _field(loc: Sequence[int | str]) -> str:
@@ -277,5 +293,8 @@ def _field(loc: Sequence[int | str]) -> str:
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
+    if str(error["type"]).startswith("union_tag"):
+        expected = str(error["ctx"].get("expected_tags", "one of the kinds in /openapi.json"))
+        return f"expected {expected.replace(', ', ' or ')}"
     message = str(error["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]

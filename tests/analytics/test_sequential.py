@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analytics import compare, simulate_days
-from analytics.sequential import anytime_critical
+from analytics.sequential import anytime_critical, anytime_p
 
 
 def test_the_formula_worked_by_hand() -> None:
@@ -53,3 +53,12 @@ def test_fourteen_daily_looks_at_nothing_break_the_plain_interval_but_not_this_o
         anytime += any((c.anytime_low or 0.0) > 0 or (c.anytime_high or 0.0) < 0 for c in daily)
     assert plain / n_runs > 0.12
     assert anytime / n_runs <= 0.05
+
+
+@pytest.mark.parametrize("n_users", [50, 5_000, 10**6])
+@pytest.mark.parametrize("alpha", [0.01, 0.05])
+def test_the_anytime_p_is_alpha_where_the_interval_ends(n_users: int, alpha: float) -> None:
+    end = anytime_critical(n_users, alpha=alpha)
+    assert anytime_p(end, n_users, alpha=alpha) == pytest.approx(alpha, rel=1e-9)
+    assert anytime_p(-1.01 * end, n_users, alpha=alpha) < alpha
+    assert anytime_p(0.0, n_users, alpha=alpha) == 1.0

@@ -96,7 +96,7 @@ def _without_tag(error: ValidationError) -> list[dict[str, Any]]:
 
 def _as_of_plain_event(error: ErrorDetails) -> dict[str, Any]:
     if error["type"].startswith("union_tag"):
-        return {**error, "loc": ("type",), "msg": "expected 'click' or 'purchase'"}
+        return {**error, "type": "value_error", "loc": ("type",), "msg": "expected 'click' or 'purchase'"}
     loc = error["loc"][1:] if error["loc"][:1] in {("click",), ("purchase",)} else error["loc"]
     return {**error, "loc": loc} if loc else {**error, "loc": ("event",), "msg": "expected an object"}
 

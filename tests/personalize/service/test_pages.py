@@ -57,7 +57,7 @@ def test_a_hostile_shopper_name_stays_text(client: TestClient) -> None:
 
 
 def test_pages_hold_no_inline_script_or_style_and_fetch_nothing_from_elsewhere(client: TestClient) -> None:
-    for path in ("/", "/experiments/demo", "/problems/unknown-product", "/nowhere"):
+    for path in ("/", "/rate", "/styles", "/experiments/demo", "/problems/unknown-product", "/nowhere"):
         page = client.get(path, headers=HTML).text
         assert not re.search(r"<script(?![^>]*src=)", page)
         assert not re.search(r"<style|\sstyle=|\son\w+=", page)
@@ -147,6 +147,54 @@ def test_a_shopper_looks_compares_opens_and_buys(served: str, width: int) -> Non
         browser.close()
     assert messages == []
     assert [url for url in requests if not url.startswith(served)] == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_rater_chooses_by_key_and_by_touch_scores_and_erases(served: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
+    messages: list[str] = []
+    requests: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 390, "height": 850}, has_touch=True)
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"{served}/rate")
+        answers = [
+            lambda: page.keyboard.press("ArrowLeft"),
+            lambda: page.keyboard.press("ArrowDown"),
+            lambda: page.get_by_role("button", name="on the right").tap(),
+            lambda: page.get_by_role("button", name="No preference").click(),
+        ]
+        for n, answer in enumerate(answers, start=1):
+            page.locator('[aria-busy="false"]').wait_for()
+            answer()
+            page.get_by_text(f"Recorded, {n} so far.").wait_for()
+        page.locator('[aria-busy="false"]').wait_for()
+        page.keyboard.press("s")
+        page.get_by_text("Skipped.").wait_for()
+        assert_nothing_sticks_out(page)
+        page.get_by_role("link", name="Score one").click()
+        page.locator('[aria-busy="false"]').wait_for()
+        page.keyboard.press("4")
+        page.get_by_text("Recorded, 5 so far.").wait_for()
+        page.get_by_role("button", name="Erase my ratings").click()
+        page.get_by_text("Erased 5 ratings.").wait_for()
+        page.get_by_role("link", name="See what all ratings say").click()
+        page.get_by_role("heading", name="judged in three ways").wait_for()
+        assert_nothing_sticks_out(page)
+        browser.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith(served)] == []
+
+
+def assert_nothing_sticks_out(page: Any) -> None:
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 850})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def find_shopper_with_styles(page: Any, served: str) -> None:
