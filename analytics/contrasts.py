@@ -123,4 +123,5 @@ def _variance_reduction(treatment: VariantEstimate, control: VariantEstimate, er
     """The share of the variance that the covariates took away."""
     if treatment.plain is treatment.adjusted or not (treatment.plain and control.plain):
         return None
-    return 1.0 - (error / difference(treatment.plain, control.plain).standard_error) ** 2
+    before = difference(treatment.plain, control.plain).standard_error
+    return 1.0 - (error / before) ** 2 if before > 0 else None
