@@ -81,7 +81,10 @@ def _contrast(
         return Contrast(*names, why_none=f"in {quoted(names[0])}, {treatment.why_none}")
     if old is None:
         return Contrast(*names, why_none=f"in {quoted(names[1])}, {control.why_none}")
-    uplift = difference(new, old)
+    try:
+        uplift = difference(new, old)
+    except InsufficientData as reason:
+        return Contrast(*names, why_none=str(reason))
     effect, error = uplift.value, uplift.standard_error
     if error == 0:
         return Contrast(*names, effect=effect, why_none=ALIKE, why_not_adjusted=treatment.why_not_adjusted)
