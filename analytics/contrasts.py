@@ -41,7 +41,7 @@ def contrast_variants(
             moments[treatment].n + moments[control].n,
             alpha,
             look,
-            Anytime(planned_users),
+            _beside(look, planned_users),
         )
         for treatment, control in pairs
     )
@@ -64,7 +64,12 @@ def contrast_estimates(
         n_users: of both together.
     """
     found = VariantEstimate(treatment, treatment), VariantEstimate(control, control)
-    return _contrast(names, *found, n_users, alpha, look, Anytime(planned_users))
+    return _contrast(names, *found, n_users, alpha, look, _beside(look, planned_users))
+
+
+def _beside(look: Look, planned_users: int) -> Anytime:
+    """The any-time rule that is told beside `look`: the same where it is one already."""
+    return look if isinstance(look, Anytime) else Anytime(planned_users)
 
 
 def _contrast(
