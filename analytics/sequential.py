@@ -149,7 +149,7 @@ def anytime_p(
         ValueError: as `anytime_critical`.
     """
     information = _information(n_users, alpha, planned_users)
-    exponent = statistic**2 * information / (2.0 * (information + 1.0))
+    exponent = statistic * statistic * information / (2.0 * (information + 1.0))
     return min(1.0, math.sqrt(information + 1.0) * math.exp(-exponent))
 
 

@@ -133,6 +133,8 @@ def test_numbers_too_large_to_compute_with_are_told() -> None:
     found = contrast_estimates(("b", "a"), huge, Estimate(-9e99, 1e50, 9), 20)
     assert "too large" in (found.why_none or "")
     assert difference(huge, huge).value == 0
+    sure = contrast_estimates(("b", "a"), Estimate(9e99, 1e-99, 9), Estimate(1.0, 0.0, 9), 20, look=Anytime())
+    assert sure.p == 0.0
     for number in (1e100, -1e300, math.inf, math.nan):
         with pytest.raises(InsufficientData, match="too large"):
             Estimate(number, 1.0, 9)
