@@ -76,24 +76,22 @@ def _adjusted_variants(
     ratios: list[RatioColumns] = [*usable, metric]
     try:
         pooled = ratio_covariances(everyone, ratios)
-        within = {name: ratio_covariances(of_variant, ratios) for name, of_variant in parts.items()}
+        slopes = _slopes(pooled)
+        adjusted = {
+            name: _adjusted(plain, part, everyone, ratios, slopes)
+            for name, part in parts.items()
+            if (plain := found[name].plain)
+        }
     except InsufficientData as reason:
         return {name: replace(found[name], why_not_adjusted=f"not adjusted: {reason}") for name in parts}
     faults |= {c: "it is the same for all users" for i, c in enumerate(usable) if pooled[i][i] == 0}
-    why_not = (
-        "; ".join(f"not adjusted for “{c.name}”: {fault}" for c, fault in faults.items() if fault) or None
-    )
+    problems = [f"not adjusted for “{c.name}”: {fault}" for c, fault in faults.items() if fault]
+    why_not = "; ".join(problems) or None
     if all(faults.values()):
         return {name: replace(found[name], why_not_adjusted=why_not) for name in parts}
-    slopes = _slopes(pooled)
     return {
-        name: replace(
-            found[name],
-            adjusted=_adjusted(plain, _gaps(of_variant, everyone, usable), within[name], slopes),
-            why_not_adjusted=why_not,
-        )
-        for name, of_variant in parts.items()
-        if (plain := found[name].plain)
+        name: replace(found[name], adjusted=estimate, why_not_adjusted=why_not)
+        for name, estimate in adjusted.items()
     }
 
 
@@ -131,7 +129,7 @@ def _slopes(covariances: Matrix) -> list[float]:
     return [rows[i][k] / rows[i][i] if i in kept else 0.0 for i in range(k)]
 
 
-def _gaps(part: Moments, everyone: Moments, covariates: Sequence[Covariate]) -> list[float]:
+def _gaps(part: Moments, everyone: Moments, covariates: Sequence[RatioColumns]) -> list[float]:
     """How far the covariates of one variant are from those of all."""
     return [
         part.total(c.numerator) / part.total(c.denominator)
@@ -141,13 +139,19 @@ def _gaps(part: Moments, everyone: Moments, covariates: Sequence[Covariate]) -> 
 
 
 def _adjusted(
-    plain: Estimate, gaps: Sequence[float], covariances: Matrix, slopes: Sequence[float]
+    plain: Estimate,
+    part: Moments,
+    everyone: Moments,
+    ratios: Sequence[RatioColumns],
+    slopes: Sequence[float],
 ) -> Estimate:
-    *within, across = covariances
+    """One variant's estimate, its covariates brought to where everyone's are; the metric comes last."""
+    *within, across = ratio_covariances(part, ratios)
     variance = across[-1]
     for i, slope in enumerate(slopes):
         fitted = math.fsum(other * c for other, c in zip(slopes, within[i], strict=False))
         variance += slope * (fitted - 2.0 * across[i])
     error = math.sqrt(variance) if variance > ROUNDING * across[-1] else 0.0
+    gaps = _gaps(part, everyone, ratios[:-1])
     shift = math.fsum(slope * gap for slope, gap in zip(slopes, gaps, strict=True))
     return Estimate(plain.value - shift, error, plain.degrees_of_freedom)

@@ -62,29 +62,30 @@ def noninferiority(
     sign = 1.0 if increase_is_good else -1.0
     n_users = round(treatment.degrees_of_freedom + control.degrees_of_freedom) + 2
     try:
-        if is_relative:
-            relative_uplift(treatment, control)
-            bound = 1.0 - sign * margin
-            scaled = Estimate(
-                bound * control.value, bound * control.standard_error, control.degrees_of_freedom
-            )
-            gap = difference(treatment, scaled)
-        else:
-            plain = difference(treatment, control)
-            gap = replace(plain, value=plain.value + sign * margin)
+        gap = _gap(treatment, control, sign * margin, is_relative)
         gap.p()
         critical = look.critical(gap, n_users, alpha)
-        ends = (
-            relative_interval(treatment, control, critical)
-            if is_relative
-            else _ends(gap, critical, sign * margin)
-        )
+        if is_relative:
+            ends = relative_interval(treatment, control, critical)
+        else:
+            ends = _ends(gap, critical, sign * margin)
     except InsufficientData as reason:
         return replace(result, why_none=str(reason))
     half = look.p(gap, n_users, alpha) / 2.0
     p = half if sign * gap.value > 0 else 1.0 - half
     worst = ends.low if increase_is_good else ends.high
     return replace(result, worst=worst, p=p, is_noninferior=p < alpha / 2.0)
+
+
+def _gap(treatment: Estimate, control: Estimate, allowed: float, is_relative: bool) -> Estimate:
+    """How far the treatment is from what is just not accepted any more."""
+    if not is_relative:
+        plain = difference(treatment, control)
+        return replace(plain, value=plain.value + allowed)
+    relative_uplift(treatment, control)
+    b = 1.0 - allowed
+    bound = Estimate(b * control.value, b * control.standard_error, control.degrees_of_freedom)
+    return difference(treatment, bound)
 
 
 def _ends(gap: Estimate, critical: float, shift: float) -> Interval:

@@ -49,7 +49,7 @@ def quantile_from_order_statistics(value: float, low: float, high: float, n_user
     """
     if not all(map(np.isfinite, (value, low, high))):
         raise InsufficientData("a value is not a finite number")
-    return Estimate(float(value), float(high - low) / (2.0 * REACH), n_users - 1)
+    return Estimate(float(value), (float(high) - float(low)) / (2.0 * REACH), n_users - 1)
 
 
 def quantile(values: NDArray[Any], user: NDArray[Any], level: float) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from analytics.distributions import normal_as_t, t_as_normal, t_quantile, t_two_sided_p
 from analytics.group_sequential import obrien_fleming, obrien_fleming_p
@@ -17,6 +18,13 @@ PLANNED_USERS = 10_000
 class Fixed:
     """One look, at a time chosen beforehand."""
 
+    rule: Literal["fixed"] = "fixed"
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it; nothing, where it is what everybody expects."""
+        return ""
+
     def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Half-width of the interval in standard errors."""
         return t_quantile(1.0 - alpha / 2.0, uplift.degrees_of_freedom)
@@ -28,17 +36,28 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Anytime:
-    """As many looks as one likes, at any time, with leave to stop; see `anytime_critical`."""
+    """As many looks as one likes, at any time, with leave to stop; see `anytime_critical`.
+
+    The formula holds for many users. The first looks have few, and an error estimated from a handful can be
+    far too small; so its half-width is taken to where Student's t has the same tail.
+    """
 
     planned_users: int = PLANNED_USERS
+    rule: Literal["anytime"] = "anytime"
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it."""
+        return "The intervals and p-values hold at any time, however often one looks."
 
     def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Half-width of the interval in standard errors."""
-        return anytime_critical(n_users, alpha=alpha, planned_users=self.planned_users)
+        normal = anytime_critical(n_users, alpha=alpha, planned_users=self.planned_users)
+        return normal_as_t(normal, uplift.degrees_of_freedom)
 
     def p(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Below alpha exactly when the interval of `critical` excludes zero."""
-        statistic = uplift.value / uplift.standard_error
+        statistic = t_as_normal(uplift.value / uplift.standard_error, uplift.degrees_of_freedom)
         return anytime_p(statistic, n_users, alpha=alpha, planned_users=self.planned_users)
 
 
@@ -55,10 +74,19 @@ class PlannedLooks:
 
     fractions: tuple[float, ...]
     look: int
+    rule: Literal["planned"] = "planned"
 
     def __post_init__(self) -> None:
         if not 1 <= self.look <= len(self.fractions):
             raise ValueError(f"the looks are numbered 1 to {len(self.fractions)}, there is no {self.look}")
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it."""
+        return (
+            f"This is look {self.look} of {len(self.fractions)} that were planned; "
+            "the intervals and p-values allow for all of them (O'Brien-Fleming)."
+        )
 
     @classmethod
     def evenly(cls, looks: int, look: int) -> PlannedLooks:
@@ -121,7 +149,7 @@ def anytime_p(
         ValueError: as `anytime_critical`.
     """
     information = _information(n_users, alpha, planned_users)
-    exponent = statistic**2 * information / (2.0 * (information + 1.0))
+    exponent = statistic * statistic * information / (2.0 * (information + 1.0))
     return min(1.0, math.sqrt(information + 1.0) * math.exp(-exponent))
 
 

@@ -82,6 +82,11 @@ def test_too_little_to_bound_a_quantile_is_refused(values: list[float], user: li
         quantile(np.array(values), np.array(user), 0.9)
 
 
+def test_values_too_far_apart_to_subtract_are_refused() -> None:
+    with pytest.raises(InsufficientData, match="too large"):
+        quantile(np.array([0.0, 0.0, 1.7e308, -1.7e308]), np.arange(4), 0.5)
+
+
 def test_slips_of_the_caller_are_named() -> None:
     with pytest.raises(ValueError, match="one value and user"):
         quantile(np.ones(3), np.ones(2), 0.5)
