@@ -62,6 +62,18 @@ class InvalidStyleWeights(StylizeError):
     """Weights that cannot be a mixture: negative, not finite, or summing to zero."""
 
 
+class InvalidStyleName(StylizeError):
+    """A name that no style can have, or that another one has."""
+
+
+class LastStyle(StylizeError):
+    """The only style of a checkpoint cannot be removed."""
+
+
+class InvalidRecipe(StylizeError):
+    """Training settings that do not fit together."""
+
+
 class CorruptCheckpoint(StylizeError):
     """A checkpoint that is cut short, damaged, or no checkpoint of ours at all."""
 

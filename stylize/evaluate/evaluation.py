@@ -48,6 +48,7 @@ class Plan:
         n_references: photos per style whose optimum is computed where the table lacks it.
         strengths: pairs to measure beside full strength and the default.
         has_mixes: whether all pairs of styles are mixed.
+        side_px: of the centre crops measured.
     """
 
     n_photos: int = 24
@@ -56,6 +57,7 @@ class Plan:
     n_references: int = 0
     strengths: Sequence[Strengths] = ()
     has_mixes: bool = True
+    side_px: int = SIDE_PX
 
 
 @dataclass(frozen=True)
@@ -122,14 +124,14 @@ class Evaluator:
         self._on_progress = on_progress
         self.names = checkpoint.style_names
         seen, held_back = split_photos(photos, plan.n_held_back)
-        style_images, self.style_keys = _style_images(styles, self.names)
+        style_images, self.style_keys = _style_images(styles, self.names, plan.side_px)
         probe, self.why_not_recognised = learn_probe(
-            stratify(seen, plan.n_probe_photos), weights, device, work, on_progress
+            stratify(seen, plan.n_probe_photos), weights, device, plan.side_px, work, on_progress
         )
         is_bf16 = computes_in_bfloat16(device)
         self.bench = Bench(weights, self.names, style_images, probe, device, is_bf16)
         self.painter = Painter(checkpoint, device)
-        self.photos = [prepare_photo(photo) for photo in stratify(held_back, plan.n_photos)]
+        self.photos = [prepare_photo(photo, plan.side_px) for photo in stratify(held_back, plan.n_photos)]
         depends_on = [_network_digest(checkpoint), *self.style_keys, weights.source, str(is_bf16)]
         depends_on += [str(MEASURES_VERSION), probe.digest if probe is not None else "no probe"]
         digest = hashlib.sha256(" ".join(depends_on).encode()).hexdigest()[:16]
@@ -233,15 +235,15 @@ def reference_pairs(n_styles: int, n_photos: int, n_per_style: int) -> list[tupl
     return [(row, (row + k) % turns) for k in range(min(n_per_style, turns)) for row in range(n_styles)]
 
 
-def _style_images(folder: Path, names: Sequence[str]) -> tuple[Tensor, list[str]]:
-    """Centre crops (S, 3, 256, 256) of the named style pictures, and digests of their pixels."""
+def _style_images(folder: Path, names: Sequence[str], side_px: int) -> tuple[Tensor, list[str]]:
+    """Centre crops (S, 3, H, W) of the named style pictures, and digests of their pixels."""
     pictures = {picture.name: picture.image for picture in read_style_pictures(folder)}
     if missing := [name for name in names if name not in pictures]:
         raise StylizeError(
             f"{folder} has no picture of the style{'s' * (len(missing) > 1)} {', '.join(missing)}; "
             "a style picture's file name is its style's name"
         )
-    squares = [crop_to_square(pictures[name], SIDE_PX) for name in names]
+    squares = [crop_to_square(pictures[name], side_px) for name in names]
     digests = [hashlib.sha256(square.tobytes()).hexdigest()[:16] for square in squares]
     return torch.stack([to_tensor(square) for square in squares]), digests
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stylize.devices import computes_in_bfloat16
 from stylize.errors import StylizeError
 from stylize.evaluate.recognition import PROBE_LAYER, Probe, fit_probe, probe_features
-from stylize.evaluate.sample import SIDE_PX, ProductPhoto
+from stylize.evaluate.sample import ProductPhoto
 from stylize.images import crop_to_square, load_image, to_tensor
 from stylize.sealed import write_atomically
 from stylize.vgg import VGGFeatures, VGGWeights
@@ -23,6 +23,7 @@ def learn_probe(
     photos: Sequence[ProductPhoto],
     weights: VGGWeights,
     device: torch.device,
+    side_px: int,
     work: Path,
     on_progress: Progress,
 ) -> tuple[Probe | None, str | None]:
@@ -40,7 +41,7 @@ def learn_probe(
             "recognition needs training photos of at least two groups, told by their folders: "
             "t-shirt, shirt, longsleeve, outwear, dress, skirt, pants, shorts, shoes, hat"
         )
-    reader = _FeatureReader(weights, device, work / f"probe-{weights.source}-{PROBE_LAYER}")
+    reader = _FeatureReader(weights, device, side_px, work)
     features, groups = [], []
     for done, photo in enumerate(known, 1):
         if (found := reader.read(photo)) is not None:
@@ -55,9 +56,10 @@ def learn_probe(
 class _FeatureReader:
     """Probe features of photos, from the folder where they are kept or from VGG."""
 
-    def __init__(self, weights: VGGWeights, device: torch.device, folder: Path) -> None:
+    def __init__(self, weights: VGGWeights, device: torch.device, side_px: int, work: Path) -> None:
         self._vgg = VGGFeatures(weights, {PROBE_LAYER}).to(device)
-        self._device, self._folder = device, folder
+        self._device, self._side_px = device, side_px
+        self._folder = work / f"probe-{weights.source}-{PROBE_LAYER}-{side_px}px"
         self._is_bf16 = computes_in_bfloat16(device)
 
     def read(self, photo: ProductPhoto) -> NDArray[np.float32] | None:
@@ -65,7 +67,7 @@ class _FeatureReader:
         path = self._folder / f"{photo.key}.npy"
         if not path.exists():
             try:
-                image = to_tensor(crop_to_square(load_image(photo.path), SIDE_PX))[None]
+                image = to_tensor(crop_to_square(load_image(photo.path), self._side_px))[None]
             except StylizeError:
                 return None
             buffer = io.BytesIO()

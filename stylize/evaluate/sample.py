@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize.content import hold_back
 from stylize.errors import NoImages
 from stylize.images import crop_to_square, find_photos, load_image, to_tensor
 from stylize.subject import find_subject, mask_tensor
+from stylize.training.content import hold_back
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SIDE_PX = 256
-"""Everything is measured on centre crops of this side."""
+"""Side of the centre crops that everything is measured on, where nothing else is asked for."""
 
 FOLDER_GROUPS = {
     "t-shirt": "top",
@@ -50,7 +50,7 @@ class ProductPhoto:
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """What is measured: the centre crop (1, 3, 256, 256) in [0, 1] and its subject (1, 1, 256, 256)."""
+    """What is measured: the centre crop (1, 3, H, W) in [0, 1] and its subject (1, 1, H, W)."""
 
     name: str
     key: str
@@ -60,7 +60,7 @@ class PreparedPhoto:
 
 
 def split_photos(folder: Path, n_held_back: int) -> tuple[list[ProductPhoto], list[ProductPhoto]]:
-    """Photos that training may have seen, and those it cannot have: the rule is stylize.content's.
+    """Photos that training may have seen, and those it cannot have: the rule is stylize.training.content's.
 
     Raises:
         NoImages: the folder holds no photo.
@@ -89,13 +89,13 @@ def stratify(photos: Sequence[ProductPhoto], n: int) -> list[ProductPhoto]:
     return [photo for _, _, photo in sorted(placed, key=lambda item: item[:2])[:n]]
 
 
-def prepare_photo(photo: ProductPhoto) -> PreparedPhoto:
+def prepare_photo(photo: ProductPhoto, side_px: int = SIDE_PX) -> PreparedPhoto:
     """Decode, crop, and find the subject.
 
     Raises:
         UnreadableImage, ImageTooLarge: see stylize.images.load_image.
     """
-    square = crop_to_square(load_image(photo.path), SIDE_PX)
+    square = crop_to_square(load_image(photo.path), side_px)
     return PreparedPhoto(
         name=f"{photo.path.parent.name}/{photo.path.name}",
         key=photo.key,

@@ -51,10 +51,7 @@ def objective(
 def gram_targets(vgg: VGGFeatures, style_images: Tensor) -> StyleTargets:
     """What J compares with: Gram matrices of S style pictures, (S, 3, 256, 256), at their own size."""
     each = [_targets_of(vgg(image[None])) for image in style_images]
-    return StyleTargets(
-        {layer: torch.cat([t.grams[layer] for t in each]) for layer in STYLE_LAYERS},
-        {layer: torch.cat([t.moments[layer] for t in each]) for layer in STYLE_LAYERS},
-    )
+    return StyleTargets.stack(each)
 
 
 def rows_of(targets: StyleTargets, rows: Sequence[int]) -> StyleTargets:
@@ -63,6 +60,7 @@ def rows_of(targets: StyleTargets, rows: Sequence[int]) -> StyleTargets:
     return StyleTargets(
         {layer: gram[index] for layer, gram in targets.grams.items()},
         {layer: moments[index] for layer, moments in targets.moments.items()},
+        {layer: samples[index] for layer, samples in targets.samples.items()},
     )
 
 

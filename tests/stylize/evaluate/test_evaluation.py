@@ -15,7 +15,7 @@ from stylize.evaluate.reference import ReferenceTable
 from stylize.evaluate.summary import summarize
 from stylize.vgg import VGGWeights
 
-PLAN = Plan(n_photos=3, n_held_back=4, n_references=1, strengths=(Strengths(0.5, 1.0),))
+PLAN = Plan(n_photos=3, n_held_back=4, n_references=1, strengths=(Strengths(0.5, 1.0),), side_px=64)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_without_groups_recognition_is_left_out_with_the_reason(
 ) -> None:
     (shop / "shoes").rename(shop / "things")
     (shop / "t-shirt").rename(shop / "other")
-    summary = summarize(evaluator(plan=Plan(n_photos=1, n_held_back=2, has_mixes=False)).run())
+    summary = summarize(evaluator(plan=replace(PLAN, n_photos=1, n_references=0, has_mixes=False)).run())
     assert summary["overall"]["recognised_default_rate"] is None
     assert "at least two groups" in summary["why_not_recognised"]
     assert summary["overall"]["J_ratio"] is None

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stylize.content import hold_back
 from stylize.errors import NoImages
 from stylize.evaluate.sample import ProductPhoto, prepare_photo, split_photos, stratify
 from stylize.images import find_photos
+from stylize.training.content import hold_back
 
 
 @pytest.fixture
