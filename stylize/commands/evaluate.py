@@ -47,6 +47,9 @@ def evaluate(
         bool, typer.Option("--write-default", help="Write the best pair into the checkpoint.")
     ] = False,
     mixes: Annotated[bool, typer.Option(help="Try all half-and-half mixtures.")] = True,
+    size: Annotated[
+        int, typer.Option(min=64, help="Side in px of the centre crops measured; the goals are for 256.")
+    ] = 256,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write a report with pictures here.")
@@ -75,6 +78,7 @@ def evaluate(
             n_references=references,
             strengths=parse_strengths(strengths) if strengths else (),
             has_mixes=mixes,
+            side_px=size,
         )
         evaluator = Evaluator(
             read_checkpoint(path),

@@ -81,6 +81,7 @@ class Evaluation:
         measures: (photo key, style, strengths) -> measures.
         optima: (photo key, style) -> the per-picture optimum, where it is known.
         style_checkerboards: style -> checkerboard energy of the style picture.
+        tried: every pair of strengths that was measured.
         why_not_recognised: why recognition was left out; None where it was not.
     """
 
@@ -92,6 +93,7 @@ class Evaluation:
     mixes: tuple[MixTrial, ...]
     style_checkerboards: Mapping[str, float]
     tried: tuple[Strengths, ...]
+    side_px: int
     why_not_recognised: str | None
 
 
@@ -162,6 +164,7 @@ class Evaluator:
             optima=self._find_optima(),
             style_checkerboards=dict(zip(self.names, self.bench.style_checkerboards, strict=True)),
             tried=pairs,
+            side_px=self.plan.side_px,
             why_not_recognised=self.why_not_recognised,
         )
 

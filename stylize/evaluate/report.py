@@ -38,8 +38,8 @@ def html_report(summary: dict[str, Any], sheets: Sequence[Sheet]) -> str:
         _section("Mixtures", "", mixes_sentence(summary)),
         *(_sheet_section(sheet, summary) for sheet in sheets),
     ]
-    network = escape(summary["checkpoint"][:12])
-    head = f'<p class="aside">Network <code>{network}</code>, centre crops of 256 px.</p>'
+    network, size = escape(summary["checkpoint"][:12]), summary["side_px"]
+    head = f'<p class="aside">Network <code>{network}</code>, centre crops of {size} px.</p>'
     return PAGE.format(title=escape(title), style=STYLE, sections="\n".join([head, *sections]))
 
 

@@ -61,6 +61,7 @@ def summarize(evaluation: Evaluation) -> dict[str, Any]:
         "mixes": _mixes(evaluation),
         "recognised_clean_rate": clean_recognition(evaluation),
         "why_not_recognised": evaluation.why_not_recognised,
+        "side_px": evaluation.side_px,
         "n_photos": len(evaluation.photos),
         "photos": [photo.name for photo in evaluation.photos],
         "checkpoint": evaluation.checkpoint.sha256,
