@@ -62,7 +62,8 @@ def _mean_spectrum(luma: Tensor, axis: int) -> Tensor:
     window = torch.hann_window(length, periodic=True, dtype=luma.dtype, device=luma.device)
     shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
     centred = luma - luma.mean(dim=axis, keepdim=True)
-    return torch.fft.rfft(centred * window.view(shape), dim=axis).abs().square().mean(dim=3 - axis)
+    power: Tensor = torch.fft.rfft(centred * window.view(shape), dim=axis).abs().square()
+    return power.mean(dim=3 - axis)
 
 
 def _prominence(spectrum: Tensor, period_px: int) -> Tensor:

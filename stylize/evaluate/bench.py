@@ -9,7 +9,7 @@ from torch import Tensor
 from stylize.descriptors import DESCRIPTOR_LAYERS
 from stylize.evaluate.artefacts import border_ratio, checkerboard_energy
 from stylize.evaluate.fidelity import psnr_db, ssim
-from stylize.evaluate.identification import StyleIdentifier
+from stylize.evaluate.identification import StyleIdentifier, picture_statistics
 from stylize.evaluate.recognition import PROBE_LAYER, Probe, probe_features
 from stylize.evaluate.sample import PreparedPhoto
 from stylize.evaluate.styling import Objective, gram_targets, objective, rows_of
@@ -64,9 +64,19 @@ class Bench:
     ) -> None:
         self.device, self.probe, self.is_bf16 = device, probe, is_bf16
         self.vgg = VGGFeatures(weights, BENCH_LAYERS).to(device)
-        self.targets = gram_targets(self.vgg, style_images.to(device))
-        self.identifier = StyleIdentifier(self.vgg, names, style_images.to(device))
+        self.targets, self.identifier = self._learn_styles(names, style_images.to(device))
         self.style_checkerboards = checkerboard_energy(style_images).tolist()
+
+    @torch.no_grad()
+    def _learn_styles(
+        self, names: Sequence[str], style_images: Tensor
+    ) -> tuple[StyleTargets, StyleIdentifier]:
+        targets, statistics = [], []
+        for image in style_images:
+            features = self.vgg(image[None])
+            targets.append(gram_targets(features))
+            statistics.append(picture_statistics(features))
+        return StyleTargets.stack(targets), StyleIdentifier(names, statistics)
 
     def features(self, images: Tensor) -> Mapping[str, Tensor]:
         """VGG features of pictures (N, 3, H, W) as the bench takes them."""

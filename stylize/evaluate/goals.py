@@ -51,7 +51,10 @@ class Goal:
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Title, published, to reach, to aim for, found, verdict."""
         sign = "≤" if self.is_less_better else "≥"
-        bounds = [f"{sign} {self.form(bound)}" for bound in (self.to_reach, self.to_aim)]
+        bounds = [
+            f"{sign} {text}" if (text := self.form(bound))[0].isdigit() else text
+            for bound in (self.to_reach, self.to_aim)
+        ]
         found = "-" if self.figure is None else self.form(self.figure)
         return (self.title, self.published, bounds[0], bounds[1], found, self.verdict.value)
 

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stylize.descriptors import DESCRIPTOR_LAYERS, style_statistics
-from stylize.vgg import VGGFeatures
 
 
 class StyleIdentifier:
@@ -18,20 +16,20 @@ class StyleIdentifier:
     length); near is a small Euclidean distance.
 
     Args:
-        vgg: features of at least those layers.
-        names, style_images: S styles, (S, 3, 256, 256).
+        names: S style names.
+        statistics: of their pictures, see `picture_statistics`; (S, D).
     """
 
-    def __init__(self, vgg: VGGFeatures, names: Sequence[str], style_images: Tensor) -> None:
+    def __init__(self, names: Sequence[str], statistics: Sequence[NDArray[np.float32]]) -> None:
         self.names = tuple(names)
-        with torch.no_grad():
-            self._statistics = np.stack([_statistics(vgg(image[None])) for image in style_images])
+        self._statistics = np.stack(statistics)
 
     def identify(self, features: Mapping[str, Tensor]) -> str:
         """The style of one picture from its features {layer: (1, C, H, W)}."""
-        distances = np.linalg.norm(self._statistics - _statistics(features), axis=1)
+        distances = np.linalg.norm(self._statistics - picture_statistics(features), axis=1)
         return self.names[int(distances.argmin())]
 
 
-def _statistics(features: Mapping[str, Tensor]) -> NDArray[np.float32]:
+def picture_statistics(features: Mapping[str, Tensor]) -> NDArray[np.float32]:
+    """Channel means and deviations of one picture, (D,), wherever its features lie."""
     return style_statistics({layer: features[layer].cpu() for layer in DESCRIPTOR_LAYERS})

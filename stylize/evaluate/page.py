@@ -22,7 +22,7 @@ code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,monospace;overflow-wrap:an
 table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 th,td{padding:7px 14px 7px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:last-child,td:last-child{padding-right:0}
-thead th{color:var(--soft);font-size:.82rem;font-weight:600;vertical-align:bottom}
+thead th{color:var(--soft);font-size:.82rem;font-weight:600;vertical-align:bottom;white-space:normal}
 tbody th{font-weight:600;position:sticky;left:0;background:var(--card)}
 thead th:first-child,tbody th{text-align:left}tbody tr:last-child>*{border-bottom:0}
 .good{color:var(--good)}.bad{color:var(--bad)}.unsure{color:var(--unsure)}

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from stylize.losses import CONTENT_LAYER, STYLE_LAYERS, StyleTargets, content_loss, style_loss, style_targets
-from stylize.vgg import VGGFeatures
 
 EQUAL_LAYERS = dict.fromkeys(STYLE_LAYERS, 1.0)
 """Every layer counts alike, whatever a network was trained with: a measure is not a setting."""
@@ -47,11 +45,9 @@ def objective(
     )
 
 
-@torch.no_grad()
-def gram_targets(vgg: VGGFeatures, style_images: Tensor) -> StyleTargets:
-    """What J compares with: Gram matrices of S style pictures, (S, 3, 256, 256), at their own size."""
-    each = [_targets_of(vgg(image[None])) for image in style_images]
-    return StyleTargets.stack(each)
+def gram_targets(features: Mapping[str, Tensor]) -> StyleTargets:
+    """What J compares with, from the features of one style picture: its Gram matrices, one row."""
+    return style_targets([{layer: features[layer] for layer in STYLE_LAYERS}])
 
 
 def rows_of(targets: StyleTargets, rows: Sequence[int]) -> StyleTargets:
@@ -62,7 +58,3 @@ def rows_of(targets: StyleTargets, rows: Sequence[int]) -> StyleTargets:
         {layer: moments[index] for layer, moments in targets.moments.items()},
         {layer: samples[index] for layer, samples in targets.samples.items()},
     )
-
-
-def _targets_of(features: Mapping[str, Tensor]) -> StyleTargets:
-    return style_targets([{layer: features[layer] for layer in STYLE_LAYERS}])

@@ -18,7 +18,7 @@ def test_optimising_the_pixels_brings_j_down_and_more_steps_further(
 ) -> None:
     vgg = VGGFeatures(narrow_vgg, BENCH_LAYERS)
     photo = to_tensor(make_photo((64, 64)))[None]
-    targets = gram_targets(vgg, to_tensor(make_style("stripes").crop((0, 0, 64, 64)))[None])
+    targets = gram_targets(vgg(to_tensor(make_style("stripes").crop((0, 0, 64, 64)))[None]))
     few, many = (optimise_pixels(vgg, photo, targets, n_steps=n)[1] for n in (4, 25))
     picture, again = optimise_pixels(vgg, photo, targets, n_steps=4)
     assert many.J < few.J < few.start

@@ -3,7 +3,7 @@ import torch
 
 from stylize.evaluate.bench import BENCH_LAYERS
 from stylize.evaluate.styling import gram_targets, objective, rows_of
-from stylize.losses import STYLE_LAYERS
+from stylize.losses import STYLE_LAYERS, StyleTargets
 from stylize.vgg import VGGFeatures, VGGWeights
 
 
@@ -14,7 +14,7 @@ def vgg(narrow_vgg: VGGWeights) -> VGGFeatures:
 
 def test_a_style_picture_has_no_style_loss_and_a_photo_no_content_loss(vgg: VGGFeatures) -> None:
     style, photo = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
-    targets, photo_features = gram_targets(vgg, style), vgg(photo)
+    targets, photo_features = gram_targets(vgg(style)), vgg(photo)
     itself = objective(vgg(style), photo_features, targets)
     unstyled = objective(photo_features, photo_features, targets)
     assert itself.style_loss.item() < 1e-9 < itself.content_loss.item()
@@ -33,12 +33,12 @@ def test_j_is_the_definition_written_out(vgg: VGGFeatures) -> None:
         expected += ((grams[0] - grams[1]).square().sum() / grams[1].square().sum()).item()
     content, wanted = vgg(out)["relu4_2"], vgg(photo)["relu4_2"]
     expected += ((content - wanted).square().sum() / wanted.square().sum()).item()
-    reached = objective(vgg(out), vgg(photo), gram_targets(vgg, style))
+    reached = objective(vgg(out), vgg(photo), gram_targets(vgg(style)))
     assert reached.J.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_rows_are_the_styles_asked_for(vgg: VGGFeatures) -> None:
-    targets = gram_targets(vgg, torch.rand(3, 3, 32, 32))
+    targets = StyleTargets.stack([gram_targets(vgg(torch.rand(1, 3, 32, 32))) for _ in range(3)])
     chosen = rows_of(targets, [2, 0, 2])
     assert torch.equal(chosen.grams["relu3_1"], targets.grams["relu3_1"][[2, 0, 2]])
     assert torch.equal(chosen.moments["relu1_1"], targets.moments["relu1_1"][[2, 0, 2]])
