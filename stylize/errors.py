@@ -62,6 +62,10 @@ class InvalidStyleWeights(StylizeError):
     """Weights that cannot be a mixture: negative, not finite, or summing to zero."""
 
 
+class InvalidLook(StylizeError):
+    """A strength, a stroke size or a mask that no picture can be painted with."""
+
+
 class CorruptCheckpoint(StylizeError):
     """A checkpoint that is cut short, damaged, or no checkpoint of ours at all."""
 

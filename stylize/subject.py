@@ -3,13 +3,14 @@
 Taken from the photo's own alpha channel, from a mask file, or found by GrabCut (OpenCV).
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from stylize.images import resize_short_side
+from stylize.images import load_image_and_alpha, resize_short_side
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +42,16 @@ def find_subject(photo: Image.Image) -> Image.Image:
         found = np.ones_like(found)
     mask = Image.fromarray(found * np.uint8(255)).resize(photo.size, Image.Resampling.BILINEAR)
     return feather(mask)
+
+
+def load_mask(path: Path) -> Image.Image:
+    """Mask of the product from a picture file, mode L: its alpha where it has one, else its brightness.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: see stylize.images.load_image_and_alpha.
+    """
+    picture, alpha = load_image_and_alpha(path)
+    return picture.convert("L") if alpha is None else alpha
 
 
 def feather(mask: Image.Image) -> Image.Image:
