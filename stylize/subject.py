@@ -32,14 +32,12 @@ def find_subject(photo: Image.Image) -> Image.Image:
     """Soft mask of the product, mode L at the photo's size: 255 on the product, 0 around it.
 
     GrabCut starts from what product photos have in common: the border is background, the centre is
-    product. Deterministic. Where it finds nothing, or nothing but subject, the whole picture is subject.
+    product. Deterministic. Where nothing tells the two apart, only the centre is subject.
 
     Source: Rother, Kolmogorov and Blake, "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
     """
     small = resize_short_side(photo.convert("RGB"), SEARCH_PX)
     found = _largest_parts(_grab_cut(np.asarray(small)))
-    if not found.any():
-        found = np.ones_like(found)
     mask = Image.fromarray(found * np.uint8(255)).resize(photo.size, Image.Resampling.BILINEAR)
     return feather(mask)
 

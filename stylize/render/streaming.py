@@ -33,8 +33,10 @@ from stylize.render.inference import (
 )
 from stylize.style_map import StyleMap
 
-STRIP_PIXELS = 600_000
-"""Pixels of the picture in one strip, about; a strip's activations take some 500 bytes each."""
+STRIP_PIXELS = 400_000
+"""Pixels of the picture in one strip, about."""
+CHUNK_VALUES = 2_000_000
+"""Values that are brought to float32 at a time."""
 KEPT_DTYPE = torch.bfloat16
 """Of the activations that are kept whole."""
 
@@ -140,7 +142,10 @@ class _Statistics:
         self._mean = self._sum_of_squares = torch.zeros(())
 
     def add(self, x: Tensor) -> None:
-        values = x.to(torch.float32, copy=True)
+        for chunk in _chunks(x):
+            self._add_chunk(chunk.to(torch.float32, copy=True))
+
+    def _add_chunk(self, values: Tensor) -> None:
         mean = values.mean(dim=(0, 2, 3))
         squares = values.sub_(mean[:, None, None]).square_().sum(dim=(0, 2, 3)).double()
         n = values.numel() // values.shape[1]
@@ -150,15 +155,33 @@ class _Statistics:
         )
         self._mean, self._n = self._mean.to(mean.device) + shift * (n / total), total
 
-    def normalize(self, x: Tensor, norm: ConditionalInstanceNorm2d, style: StyleMap) -> Tensor:
-        """As the norm would with x in its whole picture."""
+    def normalize_(self, x: Tensor, norm: ConditionalInstanceNorm2d, style: StyleMap) -> Tensor:
+        """x itself, as the norm would have made it within its whole picture."""
         scale = (self._sum_of_squares / self._n + norm.eps).rsqrt()
         shift = (-self._mean * scale).float()[:, None, None]
-        normalized = torch.addcmul(shift, x.float(), scale.float()[:, None, None]).to(x.dtype)
-        height, width = x.shape[-2:]
-        gamma = style.spread(style.blend(norm.gamma, norm.identity_gamma), height, width)
-        beta = style.spread(style.blend(norm.beta, norm.identity_beta), height, width)
-        return torch.addcmul(beta, normalized.float(), gamma).to(x.dtype)
+        scale = scale.float()[:, None, None]
+        gamma = style.blend(norm.gamma, norm.identity_gamma)
+        beta = style.blend(norm.beta, norm.identity_beta)
+        first = 0
+        for chunk in _chunks(x):
+            n_rows, width = chunk.shape[-2:]
+            styled = style if style.regions is None else _rows_of(style, first, first + n_rows)
+            normalized = torch.addcmul(shift, chunk.float(), scale)
+            normalized.mul_(styled.spread(gamma, n_rows, width)).add_(styled.spread(beta, n_rows, width))
+            chunk.copy_(normalized)
+            first += n_rows
+        return x
+
+
+def _chunks(x: Tensor) -> tuple[Tensor, ...]:
+    """Views of some rows each."""
+    n_rows = max(1, CHUNK_VALUES // (x.shape[1] * x.shape[3]))
+    return x.split(n_rows, dim=2)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _rows_of(style: StyleMap, start: int, stop: int) -> StyleMap:
+    assert style.regions is not None
+    return StyleMap(style.weights, style.regions[:, :, start:stop])
 
 
 class _Seen:
@@ -217,7 +240,7 @@ class _Convolved:
             kept.values[:, :, start:stop] = strip
         assert kept is not None
         for start, stop in self._frame.strips(self.height, self.shrink):
-            kept.values[:, :, start:stop] = self._normalize(kept.rows(start, stop), start, stop)
+            self._normalize(kept.values[:, :, start:stop], start, stop)
         return kept
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -237,7 +260,7 @@ class _Convolved:
 
     def _normalize(self, x: Tensor, start: int, stop: int) -> Tensor:
         style = self._frame.style_rows(start, stop, self.shrink)
-        out = self._statistics.normalize(x, self._layer.norm, style)
+        out = self._statistics.normalize_(x, self._layer.norm, style)
         return out.relu_() if self._is_rectified else out
 
 
@@ -257,14 +280,13 @@ def _run_body(blocks: nn.ModuleList, body: _Whole, frame: _Frame) -> None:
         first = _convolve_whole(block.first, body, inner, frame)
         for start, stop in frame.strips(body.height, body.shrink):
             style = frame.style_rows(start, stop, body.shrink)
-            rectified = first.normalize(inner.rows(start, stop), block.first.norm, style).relu_()
-            inner.values[:, :, start:stop] = rectified
+            rows = inner.values[:, :, start:stop]
+            first.normalize_(rows, block.first.norm, style).relu_()
         second = _convolve_whole(block.second, inner, inner, frame)
         for start, stop in frame.strips(body.height, body.shrink):
             style = frame.style_rows(start, stop, body.shrink)
-            body.values[:, :, start:stop] += second.normalize(
-                inner.rows(start, stop), block.second.norm, style
-            )
+            rows = inner.values[:, :, start:stop]
+            body.values[:, :, start:stop] += second.normalize_(rows, block.second.norm, style)
 
 
 def _convolve_whole(layer: PlainConv, source: _Whole, target: _Whole, frame: _Frame) -> _Statistics:

@@ -32,8 +32,10 @@ def test_finding_is_deterministic(make_photo: Callable[..., Image.Image]) -> Non
     assert find_subject(photo).tobytes() == find_subject(photo).tobytes()
 
 
-def test_a_photo_of_nothing_is_subject_as_a_whole() -> None:
-    assert np.asarray(find_subject(Image.new("RGB", (64, 48), "white"))).min() == 255
+def test_in_a_photo_of_nothing_the_centre_is_the_subject() -> None:
+    mask = np.asarray(find_subject(Image.new("RGB", (64, 48), "white")))
+    assert mask[24, 32] == 255
+    assert max(mask[0].max(), mask[:, 0].max()) == 0
 
 
 def test_feathered_edges_are_soft_and_the_rest_stays() -> None:
