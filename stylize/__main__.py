@@ -2,6 +2,7 @@
 
 import typer
 
+from stylize.commands.editing import add_style, remove_style, rename_style
 from stylize.commands.render import render
 from stylize.commands.styles import styles
 from stylize.commands.train import train
@@ -13,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, render, styles):
+for command in (train, add_style, remove_style, rename_style, render, styles):
     app.command()(command)
 
 

@@ -66,6 +66,18 @@ class InvalidLook(StylizeError):
     """A strength, a stroke size or a mask that no picture can be painted with."""
 
 
+class InvalidStyleName(StylizeError):
+    """A name that no style can have, or that another one has."""
+
+
+class LastStyle(StylizeError):
+    """The only style of a checkpoint cannot be removed."""
+
+
+class InvalidRecipe(StylizeError):
+    """Training settings that do not fit together."""
+
+
 class CorruptCheckpoint(StylizeError):
     """A checkpoint that is cut short, damaged, or no checkpoint of ours at all."""
 

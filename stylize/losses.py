@@ -19,30 +19,48 @@ LOW_RESOLUTION_PX = 8
 """Luminance is compared over squares of this side: brush strokes may differ, light and shade may not."""
 HALF_RANGE = 0.25
 """A luminance error of a quarter of the range counts as 1."""
+N_SAMPLES = 1024
+"""Places of a style picture whose features are kept for the sliced Wasserstein loss."""
 FLAT_STD = 0.02
 """A square whose luminance varies less than this is flat."""
 
 
 @dataclass(frozen=True)
 class StyleTargets:
-    """What S style pictures look like: layer -> Gram matrices (S, C, C), layer -> moments (S, 2C)."""
+    """What S style pictures look like, layer by layer.
+
+    Attributes:
+        grams: Gram matrices, (S, C, C).
+        moments: channel means and deviations, (S, 2C).
+        samples: features at M random places of the picture, (S, C, M).
+    """
 
     grams: Mapping[str, Tensor]
     moments: Mapping[str, Tensor]
+    samples: Mapping[str, Tensor]
 
     def mix(self, mixtures: Tensor) -> "StyleTargets":
-        """The targets of N mixtures, (N, S) with rows summing to 1: weighted means of their styles'."""
+        """The targets of N mixtures, (N, S) with rows summing to 1: their styles' means, without samples."""
         return StyleTargets(
             {layer: torch.einsum("ns,scd->ncd", mixtures, gram) for layer, gram in self.grams.items()},
             {layer: mixtures @ moments for layer, moments in self.moments.items()},
+            {},
         )
 
     def to(self, device: torch.device) -> "StyleTargets":
         """The same on another device."""
-        return StyleTargets(
-            {layer: gram.to(device) for layer, gram in self.grams.items()},
-            {layer: moments.to(device) for layer, moments in self.moments.items()},
-        )
+        parts = (self.grams, self.moments, self.samples)
+        return StyleTargets(*({k: v.to(device) for k, v in part.items()} for part in parts))
+
+    @staticmethod
+    def stack(styles: Sequence["StyleTargets"]) -> "StyleTargets":
+        """The targets of several styles as one, in their order."""
+
+        def join(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+            return {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
+
+        columns = ([s.grams for s in styles], [s.moments for s in styles], [s.samples for s in styles])
+        return StyleTargets(*(join(column) for column in columns))
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -74,6 +92,7 @@ def style_targets(features: Sequence[Mapping[str, Tensor]]) -> StyleTargets:
     return StyleTargets(
         {layer: torch.stack([gram_matrix(f[layer]) for f in features]).mean(0) for layer in layers},
         {layer: torch.stack([channel_moments(f[layer]) for f in features]).mean(0) for layer in layers},
+        {layer: _sample_places(features[0][layer], N_SAMPLES) for layer in layers},
     )
 
 
@@ -105,6 +124,39 @@ def moments_loss(
         weight * _relative_distance(channel_moments(features[layer]), targets.moments[layer])
         for layer, weight in layer_weights.items()
     ]
+    return torch.stack(terms).sum(0)
+
+
+def sliced_wasserstein_loss(
+    features: Mapping[str, Tensor],
+    samples: Mapping[str, Tensor],
+    mixtures: Tensor,
+    layer_weights: Mapping[str, float],
+    seed: int,
+    n_directions: int = 32,
+) -> Tensor:
+    """Distance of feature distributions along random directions: it sees what Gram matrices cannot.
+
+    Along each direction both distributions are sorted; the loss is the mean squared distance of their
+    quantiles, relative to the style's mean square. A mixture's target is the mean of its styles' quantiles.
+
+    Shape:
+        features {layer: (N, C, H, W)}, samples {layer: (S, C, M)}, mixtures (N, S) -> (N,).
+    Source: Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021,
+    arXiv:2006.07229. Ours compares M quantiles, so that pictures of any size fit.
+    """
+    terms = []
+    for layer, weight in layer_weights.items():
+        generator = torch.Generator().manual_seed(seed)
+        n_channels, n_samples = samples[layer].shape[1:]
+        directions = torch.randn(n_directions, n_channels, generator=generator)
+        directions = F.normalize(directions, dim=1).to(features[layer].device)
+        with torch.autocast(directions.device.type, enabled=False):
+            ours = torch.sort(directions @ features[layer].float().flatten(2), dim=2).values
+            ours = F.interpolate(ours, size=n_samples, mode="linear", align_corners=True)
+            theirs = torch.sort(directions @ samples[layer], dim=2).values
+            theirs = torch.einsum("ns,sdm->ndm", mixtures, theirs)
+        terms.append(weight * _relative_distance(ours, theirs))
     return torch.stack(terms).sum(0)
 
 
@@ -155,10 +207,37 @@ def flatness_loss(images: Tensor, photos: Tensor, subject: Tensor) -> Tensor:
     return _masked_mean((colors - mean).abs(), flat) / HALF_RANGE
 
 
+def grid_loss(images: Tensor) -> Tensor:
+    """How much of a picture's fine structure keeps step with a grid of 4 px, which upsampling can leave.
+
+    In every window of 32 px, the high-passed luminance is averaged over the pixels of each of the 4 x 4
+    phases; what differs between phases has period 2 or 4. Its energy over that of all fine structure is
+    about 1/64 in pictures without a grid and is divided by that here.
+
+    Shape:
+        images (N, 3, H, W), sides at least 32 -> (N,).
+    Source: ours; it is what an excess of the spectrum at 1/4 and 1/2 looks like in space.
+    """
+    luma = luminance(images)
+    blurred = F.avg_pool2d(F.pad(luma, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
+    height, width = (side - side % 4 for side in luma.shape[-2:])
+    fine = (luma - blurred)[..., :height, :width]
+    phases = F.avg_pool2d(F.pixel_unshuffle(fine, 4), 8, stride=4)
+    in_step = (phases - phases.mean(1, keepdim=True)).square().mean(dim=(1, 2, 3))
+    return 64 * in_step / (fine.square().mean(dim=(1, 2, 3)) + 1e-5)
+
+
 def luminance(images: Tensor) -> Tensor:
     """Rec. 601 luma: (N, 3, H, W) -> (N, 1, H, W)."""
     weights = images.new_tensor(LUMA).view(1, 3, 1, 1)
     return (images * weights).sum(1, keepdim=True)
+
+
+def _sample_places(features: Tensor, n_samples: int) -> Tensor:
+    """Features at random places, the same for every picture of a size: (1, C, H, W) -> (1, C, M)."""
+    flat = features.flatten(2)
+    generator = torch.Generator().manual_seed(0)
+    return flat[..., torch.randint(flat.shape[2], (n_samples,), generator=generator)]
 
 
 def _low_resolution(images: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class StyleSet:
         targets: Gram matrices and channel moments, S rows.
         basis, content_vectors: see stylize.descriptors; vectors are (S, 16).
         thumbnails: S JPEG files.
+        pictures: the style pictures themselves, (S, 3, H, W), the centred square at the first size.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,7 @@ class StyleSet:
     basis: DescriptorBasis
     content_vectors: np.ndarray[Any, np.dtype[np.float32]]
     thumbnails: tuple[bytes, ...]
+    pictures: torch.Tensor
 
 
 def read_style_pictures(folder: Path) -> list[StylePicture]:
@@ -60,15 +62,29 @@ def read_style_pictures(folder: Path) -> list[StylePicture]:
     for path in paths:
         if path.stem in pictures:
             raise StylizeError(f"{folder} holds two style pictures named {path.stem!r}; rename one")
-        image = load_image(path)
-        if min(image.size) < MIN_STYLE_PX:
-            raise ImageTooSmall(path.name, *image.size, min_px=MIN_STYLE_PX)
-        pictures[path.stem] = StylePicture(path.stem, image)
+        pictures[path.stem] = read_style_picture(path)
     return [pictures[name] for name in sorted(pictures)]
 
 
+def read_style_picture(path: Path) -> StylePicture:
+    """The style picture in a file; it goes by the file's name.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: see stylize.images.load_image.
+        ImageTooSmall: a side under 64 px.
+    """
+    image = load_image(path)
+    if min(image.size) < MIN_STYLE_PX:
+        raise ImageTooSmall(path.name, *image.size, min_px=MIN_STYLE_PX)
+    return StylePicture(path.stem, image)
+
+
 def prepare_styles(
-    pictures: Sequence[StylePicture], sizes_px: Sequence[int], layers: Sequence[str], weights: VGGWeights
+    pictures: Sequence[StylePicture],
+    sizes_px: Sequence[int],
+    layers: Sequence[str],
+    weights: VGGWeights,
+    basis: DescriptorBasis | None = None,
 ) -> StyleSet:
     """Targets, content vectors and thumbnails of the style pictures.
 
@@ -76,21 +92,20 @@ def prepare_styles(
         sizes_px: sides of the centred square whose statistics are taken and averaged; they set the
             scale of the texture.
         layers: VGG layers of the style loss.
+        basis: axes of the content vectors; by default those of these pictures.
     """
     vgg = VGGFeatures(weights, {*layers, *DESCRIPTOR_LAYERS})
     per_style = [[_features(vgg, picture.image, px) for px in sizes_px] for picture in pictures]
     targets = [style_targets([{name: f[name] for name in layers} for f in sizes]) for sizes in per_style]
     statistics = np.stack([style_statistics(sizes[0]) for sizes in per_style])
-    basis = fit_descriptor_basis(statistics)
+    basis = basis or fit_descriptor_basis(statistics)
     return StyleSet(
         names=tuple(picture.name for picture in pictures),
-        targets=StyleTargets(
-            {layer: torch.cat([t.grams[layer] for t in targets]) for layer in layers},
-            {layer: torch.cat([t.moments[layer] for t in targets]) for layer in layers},
-        ),
+        targets=StyleTargets.stack(targets),
         basis=basis,
         content_vectors=basis.describe(statistics),
         thumbnails=tuple(encode(crop_to_square(p.image, THUMBNAIL_PX), "jpeg", 80) for p in pictures),
+        pictures=torch.stack([to_tensor(crop_to_square(p.image, sizes_px[0])) for p in pictures]),
     )
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from narrow_vgg import narrow_vgg_weights
 from PIL import Image, ImageDraw
 
 from stylize.checkpoint import StyleCheckpoint, join_style_table, shared_weights
 from stylize.images import encode
 from stylize.network import NetworkConfig, StyleNetwork
-from stylize.vgg import BLOCKS, LAYERS, VGGWeights
+from stylize.vgg import VGGWeights
 
 STYLE_NAMES = ("dots", "stripes", "waves")
 
@@ -74,15 +75,8 @@ def training_folders(
 
 @pytest.fixture
 def narrow_vgg() -> VGGWeights:
-    """VGG19's layers with six channels each and He-initialized weights: fast, and not blind."""
-    generator = torch.Generator().manual_seed(7)
-    convolutions, channels = {}, 3
-    for layer in LAYERS:
-        weight = torch.randn(6, channels, 3, 3, generator=generator) * (2 / (9 * channels)) ** 0.5
-        convolutions[layer] = (weight, torch.zeros(6))
-        channels = 6
-    assert len(LAYERS) == sum(len(widths) - 1 for widths in BLOCKS)
-    return VGGWeights("narrow", convolutions, (4.0, 4.0, 4.0), (-2.0, -2.0, -2.0), is_bgr=False)
+    """VGG19 in miniature."""
+    return narrow_vgg_weights()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """A training run's folder: the state to resume from, the log, preview grids and the checkpoint.
 
-state.safetensors       weights, moving average, Adam's moments, step; replaced as a whole
+state.safetensors       everything to resume from; replaced as a whole
 losses.jsonl            one line per logged step
+curves.png              the log, drawn
 previews/step_NNNNNN.png
 checkpoint.safetensors  what `stylize render` loads
 """
@@ -14,33 +15,28 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from stylize.errors import ResumeMismatch
 from stylize.images import crop_to_square, load_image
 from stylize.preview import contact_sheet
 from stylize.render.renderer import Renderer
 from stylize.sealed import BrokenSeal, read_sealed, write_atomically, write_sealed
-from stylize.trainer import StepReport, Trainer
+from stylize.training.curves import draw_curves
+from stylize.training.trainer import StepReport, Trainer
 
-STATE, LOG, PREVIEWS, CHECKPOINT = "state.safetensors", "losses.jsonl", "previews", "checkpoint.safetensors"
+STATE, LOG, CHECKPOINT = "state.safetensors", "losses.jsonl", "checkpoint.safetensors"
+PREVIEWS, CURVES = "previews", "curves.png"
 MAY_CHANGE = frozenset({"steps"})
 """Settings that a resumed run may change: it can be made longer or cut short."""
 
 
 def save_state(trainer: Trainer, folder: Path) -> None:
     """Write everything that a later process needs to go on as if it had never stopped."""
-    tensors = {f"weights/{name}": values for name, values in trainer.network.state_dict().items()}
-    tensors |= {f"average/{name}": values for name, values in trainer.average.items()}
-    for name, values in trainer.network.named_parameters():
-        for key, moment in trainer.optimizer.state[values].items():
-            tensors[f"adam/{name}/{key}"] = moment
+    arrays = {name: values.detach().cpu().numpy() for name, values in trainer.tensors().items()}
     metadata = {
         "fingerprint": json.dumps(_fingerprint(trainer)),
-        "steps_done": str(trainer.steps_done),
-        "pictures_done": str(trainer.pictures_done),
+        "counters": json.dumps(trainer.counters()),
     }
-    arrays = {name: values.detach().cpu().numpy() for name, values in tensors.items()}
     write_sealed(arrays, metadata, folder / STATE)
 
 
@@ -58,10 +54,8 @@ def load_state(trainer: Trainer, folder: Path) -> bool:
     except BrokenSeal as error:
         raise ResumeMismatch(f"{path} is damaged: {error}; delete it to start anew") from error
     _refuse_other_run(json.loads(metadata["fingerprint"]), _fingerprint(trainer), path)
-    _restore(trainer, {name: torch.from_numpy(array) for name, array in arrays.items()})
-    trainer.steps_done, trainer.pictures_done = (
-        int(metadata[name]) for name in ("steps_done", "pictures_done")
-    )
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    trainer.restore(tensors, json.loads(metadata["counters"]))
     _forget_lines_after(trainer.steps_done, folder / LOG)
     return True
 
@@ -86,6 +80,12 @@ def write_preview(trainer: Trainer, photos: Sequence[Path], folder: Path, size_p
     sheet.save(folder / PREVIEWS / f"step_{trainer.steps_done:06d}.png")
 
 
+def write_curves(folder: Path) -> None:
+    """Draw the log so far to curves.png."""
+    if (folder / LOG).exists():
+        draw_curves(folder / LOG).save(folder / CURVES)
+
+
 def _fingerprint(trainer: Trainer) -> dict[str, object]:
     recipe = {name: value for name, value in asdict(trainer.recipe).items() if name not in MAY_CHANGE}
     return {
@@ -103,19 +103,6 @@ def _refuse_other_run(found: dict[str, object], wanted: dict[str, object], path:
             f"{path} was left by a run with another {' and another '.join(changed)}; "
             "use the settings of that run, another --out, or delete the file to start anew"
         )
-
-
-def _restore(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
-    trainer.network.load_state_dict(
-        {name: tensors[f"weights/{name}"] for name in trainer.network.state_dict()}
-    )
-    trainer.average = {name: tensors[f"average/{name}"].to(trainer.device) for name in trainer.average}
-    for name, values in trainer.network.named_parameters():
-        prefix = f"adam/{name}/"
-        moments = {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-        trainer.optimizer.state[values] = {
-            key: moment if key == "step" else moment.to(trainer.device) for key, moment in moments.items()
-        }
 
 
 def _forget_lines_after(step: int, log: Path) -> None:

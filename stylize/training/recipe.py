@@ -1,13 +1,17 @@
 """TrainingRecipe: every setting of a training run."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from stylize.augmentation import Augmentation
-from stylize.conditions import Curriculum
+import torch
+
 from stylize.grain import GRAIN_STD
 from stylize.losses import STYLE_LAYERS
+from stylize.training.augmentation import Augmentation
+from stylize.training.conditions import Curriculum
+from stylize.training.objective import LossWeights
+from stylize.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -20,22 +24,17 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class LossWeights:
-    """What each term of the objective counts.
+class Optimizer:
+    """Adam, or AdamW with its decoupled weight decay."""
 
-    With s the mean strength asked of a picture and p that of its subject, the objective is
-        s (style L_style + moments L_moments) + (1 + partial_content (1 - s)) content L_content
-        + variation L_TV + (1 - p) readability L_readability + flatness L_flatness
-    so that less strength means less style and a stricter hold on the photo.
-    """
+    kind: Literal["adam", "adamw"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
 
-    content: float = 1.0
-    style: float = 1.0
-    moments: float = 0.2
-    variation: float = 0.2
-    partial_content: float = 2.0
-    readability: float = 1.0
-    flatness: float = 0.2
+    def build(self, groups: Sequence[Mapping[str, Any]]) -> torch.optim.Optimizer:
+        """The optimizer over these parameter groups; the learning rate is set at every step."""
+        adam = torch.optim.AdamW if self.kind == "adamw" else torch.optim.Adam
+        return adam([dict(group) for group in groups], betas=self.betas, weight_decay=self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,15 @@ class TrainingRecipe:
         photo_px: short side of the photos that crops are taken from.
         augmentation, curriculum, losses: see their classes.
         style_sizes_px: sides of the centred square of the style picture whose statistics are averaged.
-        learning_rate, warmup_steps: Adam's rate after a linear warm-up; a cosine takes it to zero.
+        optimizer, learning_rate, schedule: see their classes; the rate is the highest of the run.
         style_learning_rate_factor: gammas and betas learn this much faster than convolutions. They
             start near 1, convolution weights near 0.03, and each style sees only its share of steps.
         layer_weights: weight of each VGG layer in the style loss.
         max_gradient_norm: gradients are scaled down to this norm.
         ema_decay: of the moving average of the weights that the checkpoint holds.
-        n_held_back: photos never trained on, see stylize.content.hold_back.
+        n_held_back: photos never trained on, see stylize.training.content.hold_back.
         grain_std: noise added to what the network sees, see stylize.grain.
+        is_style_only: convolutions and identity rows stay as they are; only the styles' rows learn.
         is_bf16: convolutions in bfloat16; losses and statistics stay in float32.
     """
 
@@ -69,24 +69,19 @@ class TrainingRecipe:
     losses: LossWeights = field(default_factory=LossWeights)
     layer_weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(STYLE_LAYERS, 1.0))
     style_sizes_px: tuple[int, ...] = (256, 288)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
     learning_rate: float = 2e-3
     style_learning_rate_factor: float = 4.0
-    warmup_steps: int = 100
     max_gradient_norm: float = 5.0
     ema_decay: float = 0.999
     n_held_back: int = 200
     seed: int = 0
     is_bf16: bool = True
+    is_style_only: bool = False
     grain_std: float = GRAIN_STD
     widths: tuple[int, int, int] = (32, 64, 128)
     num_residual_blocks: int = 5
-
-    def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero at the last step."""
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
     def stage_at(self, step: int) -> Stage:
         """The last stage that has begun at this step."""

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylize.content import CONDITION, STYLE, shuffled_item
 from stylize.style_map import StyleMap, two_regions
+from stylize.training.content import CONDITION, STYLE, shuffled_item
 
 
 class StepKind(StrEnum):
@@ -63,6 +63,13 @@ class Conditions:
         """The same on another device."""
         moved = (x.to(device) for x in (self.mixtures, self.subject_strength, self.background_strength))
         return Conditions(self.kind, *moved)
+
+    def part(self, places: range) -> "Conditions":
+        """Those of the pictures at these places of the batch."""
+        rows = slice(places.start, places.stop)
+        return Conditions(
+            self.kind, self.mixtures[rows], self.subject_strength[rows], self.background_strength[rows]
+        )
 
     def style_map(self, subject: Tensor) -> StyleMap:
         """The map for the network; subject is (N, 1, H, W)."""

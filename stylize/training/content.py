@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylize.augmentation import Augmentation, augment
 from stylize.images import load_image, resize_short_side
 from stylize.subject import find_subject
+from stylize.training.augmentation import Augmentation, augment
 
 ORDER, CROP, STYLE, CONDITION = 0, 1, 2, 3
 """Streams of randomness under one seed, so that none shifts another."""

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize.content import ORDER, CropSampler, hold_back, shuffled_item
+from stylize.training.augmentation import Augmentation
+from stylize.training.content import ORDER, ContentSampler, hold_back, shuffled_item
 
 
 @pytest.fixture
-def sampler(training_folders: tuple[Path, Path]) -> CropSampler:
+def sampler(training_folders: tuple[Path, Path]) -> ContentSampler:
     photos = sorted(training_folders[0].iterdir())
-    return CropSampler(photos, photo_px=80, zoom=1.5, crop_px=64, seed=3)
+    return ContentSampler(photos, 80, Augmentation(), seed=3)
+
+
+def pixels(sampler: ContentSampler) -> np.ndarray:
+    crop = sampler.crop_at(17, 64)
+    return np.dstack([np.asarray(crop.image), np.asarray(crop.subject)])
 
 
 def test_held_back_photos_follow_from_their_names_alone() -> None:
@@ -35,17 +41,17 @@ def test_every_item_comes_once_per_shuffle() -> None:
     assert items[:7] != items[7:14]
 
 
-def test_a_crop_follows_from_seed_and_position_alone(sampler: CropSampler) -> None:
-    again = CropSampler(sampler.photos, 80, 1.5, 64, seed=3)
-    [sampler.crop_at(position) for position in range(5)]
-    assert np.array_equal(np.asarray(sampler.crop_at(17)), np.asarray(again.crop_at(17)))
-    other_seed = CropSampler(sampler.photos, 80, 1.5, 64, seed=4)
-    assert not np.array_equal(np.asarray(sampler.crop_at(17)), np.asarray(other_seed.crop_at(17)))
+def test_a_crop_follows_from_seed_and_position_alone(sampler: ContentSampler) -> None:
+    again = ContentSampler(sampler.photos, 80, Augmentation(), seed=3)
+    [sampler.crop_at(position, 64) for position in range(5)]
+    assert np.array_equal(pixels(sampler), pixels(again))
+    other_seed = ContentSampler(sampler.photos, 80, Augmentation(), seed=4)
+    assert not np.array_equal(pixels(sampler), pixels(other_seed))
 
 
 def test_crops_are_square_also_from_photos_smaller_than_a_crop(
     tmp_path: Path, make_photo: Callable[..., Image.Image]
 ) -> None:
     make_photo(size=(20, 31)).save(tmp_path / "small.png")
-    sampler = CropSampler([tmp_path / "small.png"], photo_px=20, zoom=1.0, crop_px=48, seed=0)
-    assert {sampler.crop_at(position).size for position in range(4)} == {(48, 48)}
+    sampler = ContentSampler([tmp_path / "small.png"], 20, Augmentation(), seed=0)
+    assert {sampler.crop_at(position, 48).image.size for position in range(4)} == {(48, 48)}
