@@ -45,7 +45,23 @@ class Settings(BaseSettings):
         default=None, description="Style network checkpoint. Empty: the one that ships with the package."
     )
     device: str = Field(default="auto", description="Where renders run: auto, cpu, cuda or cuda:N.")
-    strength: Share = Field(default=0.85, description="From the photo (0) to the full style (1).")
+    strength: Share | None = Field(
+        default=None,
+        description="From the photo (0) to the full style (1). Empty: the checkpoint's own strengths.",
+    )
+    subject_strength: Share | None = Field(
+        default=None, description="Strength on the product alone. Empty: as `strength` says."
+    )
+    background_strength: Share | None = Field(
+        default=None, description="Strength around the product. Empty: as `strength` says."
+    )
+    keep_colors: bool = Field(
+        default=False, description="Brightness from the painting, colours from the photo."
+    )
+    keep_white: bool = Field(
+        default=False, description="Leave a flat, near-white studio background as it is."
+    )
+    stroke_size: float = Field(default=1.0, ge=0.25, le=4, description="2 paints strokes twice as large.")
     max_pending_renders: int = Field(
         default=256,
         gt=0,

@@ -1,8 +1,9 @@
-"""The command `stylize`: train a network, render photos, list styles."""
+"""The command `stylize`: train a network, render photos, list styles, measure a network."""
 
 import typer
 
 from stylize.commands.editing import add_style, remove_style, rename_style
+from stylize.commands.evaluate import evaluate
 from stylize.commands.render import render
 from stylize.commands.styles import styles
 from stylize.commands.train import train
@@ -14,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, add_style, remove_style, rename_style, render, styles):
+for command in (train, add_style, remove_style, rename_style, render, styles, evaluate):
     app.command()(command)
 
 

@@ -62,6 +62,10 @@ class InvalidStyleWeights(StylizeError):
     """Weights that cannot be a mixture: negative, not finite, or summing to zero."""
 
 
+class InvalidLook(StylizeError):
+    """A strength, a stroke size or a mask that no picture can be painted with."""
+
+
 class InvalidStyleName(StylizeError):
     """A name that no style can have, or that another one has."""
 

@@ -54,7 +54,16 @@ SRGB = ImageCms.createProfile("sRGB")
 
 
 def load_image(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The picture, upright, 8-bit RGB; transparent parts on white, the first frame of an animation.
+    """The picture of `load_image_and_alpha`, which says how it is read and what may go wrong."""
+    return load_image_and_alpha(source, max_pixels=max_pixels)[0]
+
+
+def load_image_and_alpha(
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, Image.Image | None]:
+    """The picture, upright, 8-bit RGB, and its alpha channel, mode L, where some of it is transparent.
+
+    Transparent parts of the picture are white; of an animation it is the first frame.
 
     The size is checked before a single pixel is decoded. EXIF rotation is applied, embedded
     colour profiles (CMYK, wide RGB) are converted to sRGB, 16-bit grey is scaled, not clipped.
@@ -73,7 +82,8 @@ def load_image(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> I
             if image.width * image.height > max_pixels:
                 raise ImageTooLarge(name, image.size, max_pixels)
             image.load()
-            return _flatten(_to_srgb(_to_eight_bits(_upright(image))))
+            picture = _to_srgb(_to_eight_bits(_upright(image)))
+            return _flatten(picture), _alpha(picture)
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(name, None, max_pixels) from error
     except FileNotFoundError as error:
@@ -183,6 +193,15 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     if converted is not None and image.mode == "RGBA":
         converted.putalpha(image.getchannel("A"))
     return converted or image
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    """None where the picture is opaque, or nothing of it can be seen."""
+    if not image.has_transparency_data:
+        return None
+    alpha = image.convert("RGBA").getchannel("A")
+    lowest, highest = alpha.getextrema()
+    return alpha if lowest != 255 and highest != 0 else None
 
 
 def _flatten(image: Image.Image) -> Image.Image:

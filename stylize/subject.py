@@ -3,13 +3,14 @@
 Taken from the photo's own alpha channel, from a mask file, or found by GrabCut (OpenCV).
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from stylize.images import resize_short_side
+from stylize.images import load_image_and_alpha, resize_short_side
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,16 +32,24 @@ def find_subject(photo: Image.Image) -> Image.Image:
     """Soft mask of the product, mode L at the photo's size: 255 on the product, 0 around it.
 
     GrabCut starts from what product photos have in common: the border is background, the centre is
-    product. Deterministic. Where it finds nothing, or nothing but subject, the whole picture is subject.
+    product. Deterministic. Where nothing tells the two apart, only the centre is subject.
 
     Source: Rother, Kolmogorov and Blake, "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
     """
     small = resize_short_side(photo.convert("RGB"), SEARCH_PX)
     found = _largest_parts(_grab_cut(np.asarray(small)))
-    if not found.any():
-        found = np.ones_like(found)
     mask = Image.fromarray(found * np.uint8(255)).resize(photo.size, Image.Resampling.BILINEAR)
     return feather(mask)
+
+
+def load_mask(path: Path) -> Image.Image:
+    """Mask of the product from a picture file, mode L: its alpha where it has one, else its brightness.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: see stylize.images.load_image_and_alpha.
+    """
+    picture, alpha = load_image_and_alpha(path)
+    return picture.convert("L") if alpha is None else alpha
 
 
 def feather(mask: Image.Image) -> Image.Image:

@@ -1,7 +1,8 @@
 """What identifies a render: everything its pixels depend on, and the URL that spells it out.
 
     /v1/renders/{photo_sha256}/{recipe}/{width_px}.{format}
-    recipe = "original"  or  style[=share],...@strength@network_version
+    recipe = "original"  or  style[=share],...@treatment@network_version
+    treatment = subject strength,background strength[,colors][,white][,stroke=size]
 
 The URL is all that is needed to make the picture, so any process can answer it and any cache may
 keep it for ever. There is exactly one spelling of every render; other spellings are refused, so that
@@ -25,22 +26,88 @@ MEDIA_TYPES: dict[PictureFormat, str] = {name: f"image/{name}" for name in FORMA
 MIN_WIDTH_PX = 16
 MAX_WIDTH_PX = 2048
 SHARE_DECIMALS = 3
+MIN_STROKE_SIZE, MAX_STROKE_SIZE = 0.25, 4.0
+_NUMBER = r"\d(?:\.\d{1,3})?"
+_TREATMENT = re.compile(
+    rf"(?P<subject>{_NUMBER}),(?P<background>{_NUMBER})(?P<colors>,colors)?(?P<white>,white)?"
+    rf"(?:,stroke=(?P<stroke>{_NUMBER}))?",
+    re.ASCII,
+)
 _FILE_NAME = re.compile(r"([1-9]\d{1,3})\.(jpeg|webp|avif)")
 _NETWORK_VERSION = re.compile(r"[0-9a-f]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Treatment:
+    """How strongly a photo is painted, where, and what of it is kept; see stylize.render.look.
+
+    `Treatment.of` rounds, so that equal treatments are spelled alike.
+    """
+
+    subject_strength: float = 0.0
+    background_strength: float = 0.0
+    is_color_kept: bool = False
+    is_white_kept: bool = False
+    stroke_size: float = 1.0
+
+    @classmethod
+    def of(
+        cls,
+        subject_strength: float,
+        background_strength: float,
+        is_color_kept: bool = False,
+        is_white_kept: bool = False,
+        stroke_size: float = 1.0,
+    ) -> "Treatment":
+        subject, background, stroke = (
+            round(value, SHARE_DECIMALS) for value in (subject_strength, background_strength, stroke_size)
+        )
+        return cls(subject, background, is_color_kept, is_white_kept, stroke)
+
+    @classmethod
+    def parse(cls, text: str) -> "Treatment":
+        """The treatment that a URL spells. Raises ValueError where there is none."""
+        found = _TREATMENT.fullmatch(text)
+        if found is None:
+            raise ValueError("no treatment")
+        stroke_size = float(found["stroke"] or 1)
+        treatment = cls.of(
+            float(found["subject"]),
+            float(found["background"]),
+            found["colors"] is not None,
+            found["white"] is not None,
+            stroke_size,
+        )
+        is_paintable = max(treatment.subject_strength, treatment.background_strength) <= 1
+        if not is_paintable or not MIN_STROKE_SIZE <= stroke_size <= MAX_STROKE_SIZE:
+            raise ValueError("out of range")
+        return treatment
+
+    @property
+    def leaves_the_photo(self) -> bool:
+        return self.subject_strength == self.background_strength == 0
+
+    @property
+    def spelling(self) -> str:
+        """Its part of the URL."""
+        parts = [f"{self.subject_strength:g}", f"{self.background_strength:g}"]
+        parts += ["colors"] * self.is_color_kept + ["white"] * self.is_white_kept
+        parts += [f"stroke={self.stroke_size:g}"] * (self.stroke_size != 1)
+        return ",".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
 class RenderKey:
-    """A photo in a mixture of styles, at a strength, by one version of the network, at a size, in a format.
+    """A photo in a mixture of styles, in a treatment, by one version of the network, at a size, in a format.
 
     Use `RenderKey.of`, which makes equal renders equal keys. `styles` is empty for the photo itself;
-    then strength is 0 and there is no network version.
+    then the treatment is the default one and there is no network version.
     """
 
     photo_sha256: str
     styles: tuple[tuple[str, float], ...]
-    strength: float
+    treatment: Treatment
     network_version: str
     width_px: int
     format: PictureFormat
@@ -51,17 +118,17 @@ class RenderKey:
         photo_sha256: str,
         style_weights: Mapping[str, float],
         *,
-        strength: float,
+        treatment: Treatment,
         network_version: str,
         width_px: int,
         format: PictureFormat,  # noqa: A002
     ) -> "RenderKey":
-        """The key; weights are scaled to sum to 1, and strength 0 is the photo itself."""
-        shares = _shares(style_weights) if round(strength, SHARE_DECIMALS) > 0 else ()
+        """The key; weights are scaled to sum to 1, and strength 0 everywhere is the photo itself."""
+        shares = () if treatment.leaves_the_photo else _shares(style_weights)
         return cls(
             photo_sha256,
             shares,
-            round(strength, SHARE_DECIMALS) if shares else 0.0,
+            treatment if shares else Treatment(),
             network_version if shares else "",
             width_px,
             format,
@@ -78,11 +145,11 @@ class RenderKey:
         if not _SHA256.fullmatch(photo_sha256) or size is None:
             raise UnknownRender("its address is not well formed")
         width_px, format_ = int(size[1]), FORMATS[FORMATS.index(size[2])]
-        weights, strength, network_version = _parse_recipe(recipe)
+        weights, treatment, network_version = _parse_recipe(recipe)
         key = cls.of(
             photo_sha256,
             weights,
-            strength=strength,
+            treatment=treatment,
             network_version=network_version,
             width_px=width_px,
             format=format_,
@@ -100,7 +167,7 @@ class RenderKey:
             mixture = _escape(self.styles[0][0])
         else:
             mixture = ",".join(f"{_escape(style_id)}={share:g}" for style_id, share in self.styles)
-        return f"{mixture}@{self.strength:g}@{self.network_version}"
+        return f"{mixture}@{self.treatment.spelling}@{self.network_version}"
 
     @property
     def url(self) -> str:
@@ -125,16 +192,16 @@ def _shares(style_weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]
     return tuple(sorted((style_id, share) for style_id, share in shares.items() if share > 0))
 
 
-def _parse_recipe(recipe: str) -> tuple[dict[str, float], float, str]:
+def _parse_recipe(recipe: str) -> tuple[dict[str, float], Treatment, str]:
     if recipe == ORIGINAL:
-        return {}, 0.0, ""
+        return {}, Treatment(), ""
     try:
-        mixture, strength, network_version = recipe.split("@")
+        mixture, treatment, network_version = recipe.split("@")
         parts = [part.split("=") for part in mixture.split(",")]
         weights = {_unescape(part[0]): float(part[1]) if len(part) > 1 else 1.0 for part in parts}
-        if not 0 < float(strength) <= 1 or not _NETWORK_VERSION.fullmatch(network_version):
-            raise ValueError("no strength, or no network")
-        return weights, float(strength), network_version
+        if not _NETWORK_VERSION.fullmatch(network_version):
+            raise ValueError("no network")
+        return weights, Treatment.parse(treatment), network_version
     except ValueError:
         raise UnknownRender("its address is not well formed") from None
 

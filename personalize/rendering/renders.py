@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from personalize.data.photos import photo_path
 from personalize.data.records import CatalogueProduct, StyleOnOffer
 from personalize.errors import RendererBusy, UnknownRender, UnknownStyle, UnreadablePhoto
-from personalize.rendering.keys import PictureFormat, RenderKey
+from personalize.rendering.keys import PictureFormat, RenderKey, Treatment
 from personalize.rendering.measures import Measures, read_measures
 from personalize.rendering.store import RenderStore
 from personalize.settings import Settings
 from stylize.checkpoint import StyleCheckpoint, read_checkpoint, shipped_checkpoint_path
 from stylize.errors import ImageTooSmall, RenderQueueFull, StylizeError
-from stylize.images import encode, load_image, resize_to_width
+from stylize.images import encode, load_image, load_image_and_alpha, resize_to_width
 from stylize.render.batching import RenderQueue
-from stylize.render.renderer import MAX_RENDER_PIXELS, MIN_PX, Renderer
+from stylize.render.look import Look
+from stylize.render.renderer import MIN_PX, Renderer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,6 +45,10 @@ PRODUCTS_PER_PAGE = 24
 
 MAX_BATCH = 16
 KEPT_PHOTOS = 32
+MAX_PAINTED_PIXELS = 8_000_000
+"""A render of more pixels is painted smaller: nobody shall occupy the network for a minute."""
+PAINTING_REVISION = 2
+"""Raised when the code paints other pixels from the same network: an address never changes its picture."""
 QUALITY: dict[PictureFormat, int] = {"jpeg": 88, "webp": 82, "avif": 66}
 _SMALL_WORDS = frozenset({"a", "an", "and", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with"})
 _ROMAN_NUMERAL = re.compile(r"(?=[ivx])x{0,3}(ix|iv|v?i{0,3})")
@@ -117,12 +122,14 @@ class Renders:
     """Renders on request. Thread-safe; use `Renders.open`, and close it when done.
 
     Attributes:
-        network_version: which network paints; part of every key.
+        network_version: which network paints, and in which revision of the code; part of every key.
+        treatment: how photos are painted unless an address says otherwise.
         counts: see RenderCounts.
     """
 
     def __init__(self, settings: Settings, checkpoint: StyleCheckpoint, store: RenderStore) -> None:
-        self.network_version = checkpoint.sha256[:12]
+        self.network_version = f"{checkpoint.sha256[:12]}{PAINTING_REVISION:02x}"
+        self.treatment = _treatment(settings, checkpoint.default_strengths)
         self.counts = RenderCounts()
         self.store = store
         self._settings = settings
@@ -170,7 +177,7 @@ class Renders:
         from PIL import Image
 
         photo = Image.new("RGB", (64, 64), "white")
-        self._queue.submit(photo, {next(iter(self._thumbnails)): 1.0}).result()
+        self._queue.submit(photo, Look.even({next(iter(self._thumbnails)): 1.0}, 1.0)).result()
 
     def key(
         self,
@@ -183,7 +190,7 @@ class Renders:
         return RenderKey.of(
             product.photo_sha256,
             style_weights,
-            strength=self._settings.strength,
+            treatment=self.treatment,
             network_version=self.network_version,
             width_px=min(width_px, product.width_px),
             format=format,
@@ -282,12 +289,12 @@ class Renders:
         unknown = [style_id for style_id, _ in key.styles if style_id not in self._thumbnails]
         if unknown:
             raise UnknownRender(f"there is no style {unknown[0]!r}")
-        photo = self._load(key.photo_sha256, key.width_px)
+        photo, alpha = self._load(key.photo_sha256, key.width_px, key.treatment.stroke_size)
         if not key.styles:
             self._finish(key, photo)
             return
         try:
-            painted = self._queue.submit(photo, dict(key.styles), key.strength)
+            painted = self._queue.submit(photo, _look(key), alpha)
         except RenderQueueFull as error:
             raise RendererBusy(error.max_pending) from error
         painted.add_done_callback(
@@ -320,27 +327,56 @@ class Renders:
             outcome = UnreadablePhoto(key.photo_sha256, str(outcome))
         future.set_exception(outcome)
 
-    def _load_photo(self, photo_sha256: str, width_px: int) -> "Image":
-        """The photo at the width at which it is painted: the asked one, but within the renderer's bounds."""
+    def _load_photo(
+        self, photo_sha256: str, width_px: int, stroke_size: float
+    ) -> "tuple[Image, Image | None]":
+        """The photo and its alpha at the width at which they are painted: the asked one, within bounds."""
         path = photo_path(self._settings.photos_dir, photo_sha256)
         if not path.is_file():
             raise UnknownRender("the catalogue has no such photo")
-        photo = load_image(path, max_pixels=self._settings.max_image_pixels)
+        photo, alpha = load_image_and_alpha(path, max_pixels=self._settings.max_image_pixels)
         if width_px > photo.width:
             raise UnknownRender(f"the photo is only {photo.width} px wide")
-        return resize_to_width(photo, painting_width(photo.size, width_px))
+        width = painting_width(photo.size, width_px, stroke_size)
+        return resize_to_width(photo, width), alpha and resize_to_width(alpha, width)
 
 
-def painting_width(photo_size: tuple[int, int], width_px: int) -> int:
+def painting_width(photo_size: tuple[int, int], width_px: int, stroke_size: float = 1.0) -> int:
     """The width nearest to width_px at which a photo of these proportions can be painted.
+
+    Strokes of half the size need twice the width inside the network.
 
     >>> painting_width((600, 400), 480), painting_width((4000, 40), 480)
     (480, 1600)
     """
     width, height = photo_size
     least = max(MIN_PX, math.ceil(MIN_PX * width / height))
-    most = math.isqrt(MAX_RENDER_PIXELS * width // height) - 1
-    return max(least, min(width_px, most))
+    most = math.isqrt(MAX_PAINTED_PIXELS * width // height) - 1
+    return max(least, min(width_px, int(most * min(1.0, stroke_size))))
+
+
+def _treatment(settings: Settings, default: tuple[float, float]) -> Treatment:
+    """What the settings say, and the checkpoint where they say nothing."""
+    subject, background = default if settings.strength is None else (settings.strength, settings.strength)
+    return Treatment.of(
+        subject if settings.subject_strength is None else settings.subject_strength,
+        background if settings.background_strength is None else settings.background_strength,
+        settings.keep_colors,
+        settings.keep_white,
+        settings.stroke_size,
+    )
+
+
+def _look(key: RenderKey) -> Look:
+    painted = key.treatment
+    return Look(
+        dict(key.styles),
+        painted.subject_strength,
+        painted.background_strength,
+        painted.is_color_kept,
+        painted.is_white_kept,
+        painted.stroke_size,
+    )
 
 
 class _LazyRenderer:
@@ -353,8 +389,8 @@ class _LazyRenderer:
     def _renderer(self) -> Renderer:
         return Renderer(self._checkpoint, cast(Any, self._device))
 
-    def render(self, images: Any, style_weights: Any, strength: Any) -> "list[Image]":
-        return self._renderer.render(images, style_weights, strength)
+    def render(self, photos: Any, looks: Any, subjects: Any) -> "list[Image]":
+        return self._renderer.render(photos, looks, subjects)
 
 
 def _read_checkpoint(settings: Settings) -> StyleCheckpoint:

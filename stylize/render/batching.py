@@ -11,6 +11,7 @@ from typing import Protocol
 from PIL import Image
 
 from stylize.errors import RenderQueueFull
+from stylize.render.look import Look, as_look
 from stylize.styles import Mixture
 
 logger = logging.getLogger(__name__)
@@ -20,17 +21,17 @@ class RendersBatches(Protocol):
     """What the queue needs of a renderer; stylize.render.renderer.Renderer is one."""
 
     def render(
-        self, images: list[Image.Image], style_weights: list[Mixture], strength: list[float]
+        self, photos: list[Image.Image], looks: list[Look], subjects: list[Image.Image | None]
     ) -> list[Image.Image]:
-        """Each photo in its own mixture and strength."""
+        """Each photo in a look of its own; masks of the products where they are known."""
         ...
 
 
 @dataclass(frozen=True)
 class _Request:
-    image: Image.Image
-    style_weights: Mixture
-    strength: float
+    photo: Image.Image
+    look: Look
+    subject: Image.Image | None
     future: "Future[Image.Image]"
 
 
@@ -60,15 +61,17 @@ class RenderQueue:
         self._worker.start()
 
     def submit(
-        self, image: Image.Image, style_weights: Mixture, strength: float = 1.0
+        self, photo: Image.Image, look: Look | Mixture, subject: Image.Image | None = None
     ) -> "Future[Image.Image]":
         """The picture to come. Cancel the future when nobody wants it any more.
 
+        Args:
+            look, subject: as Renderer.render takes them.
         Raises:
             RenderQueueFull: max_pending requests are waiting already.
             RuntimeError: the queue is closed.
         """
-        request = _Request(image, style_weights, strength, Future())
+        request = _Request(photo, as_look(look), subject, Future())
         with self._changed:
             if self._is_closed:
                 raise RuntimeError("the render queue is closed")
@@ -117,9 +120,9 @@ class RenderQueue:
     def _answer(self, requests: list[_Request]) -> None:
         try:
             pictures = self._renderer.render(
-                [request.image for request in requests],
-                [request.style_weights for request in requests],
-                [request.strength for request in requests],
+                [request.photo for request in requests],
+                [request.look for request in requests],
+                [request.subject for request in requests],
             )
         except Exception as error:  # whatever it is belongs to the caller, not to the worker
             if len(requests) == 1:

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from stylize.errors import NoImages, StylizeError, UnreadableImage
-from stylize.images import find_photos, load_image, resize_short_side
+from stylize.images import find_photos, load_image_and_alpha, resize_short_side
+from stylize.render.look import Look
 from stylize.render.renderer import Renderer
 from stylize.styles import Mixture, mixture_label
 
@@ -56,21 +59,24 @@ def plan_jobs(photos: Sequence[Path], mixtures: Sequence[Mixture], out: Path) ->
 def render_jobs(
     renderer: Renderer,
     jobs: Sequence[RenderJob],
-    mixtures: Sequence[Mixture],
-    strength: float,
+    looks: Sequence[Look],
+    mask: Image.Image | None = None,
     short_px: int | None = None,
 ) -> Iterator[RenderedFile]:
     """Work through the jobs one photo at a time; a photo that cannot be read does not stop the others.
 
     Args:
+        looks: as many as each job has targets.
+        mask: of the product, 255 on it; None takes the photo's alpha, or finds it where a look needs it.
         short_px: bring the photo's shorter side to this before rendering; None leaves it.
     """
     for job in jobs:
         try:
-            photo = load_image(job.photo)
+            photo, alpha = load_image_and_alpha(job.photo)
             if short_px is not None:
                 photo = resize_short_side(photo, short_px)
-            pictures = renderer.render([photo] * len(mixtures), mixtures, strength)
+            subject = alpha if mask is None else mask
+            pictures = renderer.render([photo] * len(looks), looks, [subject] * len(looks))
         except StylizeError as error:
             yield RenderedFile(job.photo, error=error)
             continue

@@ -106,3 +106,38 @@ def small_checkpoint(random_network: StyleNetwork) -> StyleCheckpoint:
         thumbnails=(thumbnail,) * 3,
         recipe={"steps": 1, "seed": 0},
     )
+
+
+@pytest.fixture
+def shop(tmp_path: Path, make_photo: Callable[..., Image.Image]) -> Path:
+    """A folder of six t-shirts and six pairs of shoes, which are dark and wide."""
+    folder = tmp_path / "shop"
+    for kind in ("t-shirt", "shoes"):
+        (folder / kind).mkdir(parents=True)
+        for seed in range(6):
+            photo = make_photo((96, 96), seed)
+            if kind == "shoes":
+                ImageDraw.Draw(photo).rectangle((4, 60, 92, 90), fill="#101010")
+            photo.save(folder / kind / f"{kind}{seed}.png")
+    return folder
+
+
+@pytest.fixture
+def style_folder(tmp_path: Path, make_style: Callable[[str], Image.Image]) -> Path:
+    """A folder of pictures of the small checkpoint's three styles."""
+    folder = tmp_path / "style_pictures"
+    folder.mkdir()
+    for name in ("stripes", "dots"):
+        make_style(name).save(folder / f"{name}.png")
+    make_style("stripes").rotate(45).save(folder / "waves.png")
+    return folder
+
+
+@pytest.fixture
+def vgg_file(tmp_path: Path, narrow_vgg: VGGWeights) -> Path:
+    """narrow_vgg's convolutions as a file in torchvision's format."""
+    state = {}
+    for place, (weight, bias) in enumerate(narrow_vgg.convolutions.values()):
+        state |= {f"features.{place}.weight": weight, f"features.{place}.bias": bias}
+    torch.save(state, tmp_path / "vgg.pt")
+    return tmp_path / "vgg.pt"

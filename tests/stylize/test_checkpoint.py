@@ -28,6 +28,7 @@ def test_what_is_written_is_read_back(path: Path, small_checkpoint: StyleCheckpo
     assert loaded.style_names == ("dots", "stripes", "waves")
     assert loaded.thumbnails == small_checkpoint.thumbnails
     assert loaded.recipe == {"steps": 1, "seed": 0}
+    assert loaded.default_strengths == small_checkpoint.default_strengths
     assert np.array_equal(loaded.style_table, small_checkpoint.style_table)
 
 
@@ -53,7 +54,8 @@ def test_a_row_added_to_the_table_moves_no_other_style(small_checkpoint: StyleCh
 def test_the_digest_covers_names_and_recipe(small_checkpoint: StyleCheckpoint) -> None:
     renamed = replace(small_checkpoint, style_names=("a", "b", "c"))
     retrained = replace(small_checkpoint, recipe={"steps": 2})
-    assert len({small_checkpoint.sha256, renamed.sha256, retrained.sha256}) == 3
+    gentler = replace(small_checkpoint, default_strengths=(0.4, 1.0))
+    assert len({small_checkpoint.sha256, renamed.sha256, retrained.sha256, gentler.sha256}) == 4
 
 
 def test_every_truncation_is_refused(path: Path) -> None:
@@ -87,10 +89,10 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_later_format_version_says_so(
     path: Path, small_checkpoint: StyleCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stylize.checkpoint.FORMAT_VERSION", 2)
+    monkeypatch.setattr("stylize.checkpoint.FORMAT_VERSION", 3)
     write_checkpoint(small_checkpoint, path)
     monkeypatch.undo()
-    with pytest.raises(CorruptCheckpoint, match="version is 2"):
+    with pytest.raises(CorruptCheckpoint, match="version is 3"):
         read_checkpoint(path)
 
 

@@ -17,6 +17,7 @@ from stylize.images import (
     encode,
     find_photos,
     load_image,
+    load_image_and_alpha,
     resize_short_side,
     resize_to_width,
     to_image,
@@ -207,3 +208,27 @@ def test_importing_the_front_doors_loads_no_torch() -> None:
     doors = "stylize.images, stylize.styles, stylize.__main__, stylize.render.renderer, stylize.checkpoint"
     code = f"import sys, {doors}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_alpha_comes_upright_with_its_picture() -> None:
+    mask = Image.new("L", (40, 30), 0)
+    mask.paste(255, (0, 0, 10, 30))
+    cut_out = RED.copy()
+    cut_out.putalpha(mask)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right to see it upright
+    picture, alpha = load_image_and_alpha(saved(cut_out, "PNG", exif=exif))
+    assert alpha is not None
+    assert (picture.mode, alpha.mode, picture.size, alpha.size) == ("RGB", "L", (30, 40), (30, 40))
+    assert alpha.getpixel((15, 5)) == 255
+    assert picture.getpixel((15, 5)) == (200, 30, 20)
+    assert alpha.getpixel((15, 30)) == 0
+    assert picture.getpixel((15, 30)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_an_alpha_channel_that_says_nothing_is_left_out(level: int) -> None:
+    layer = RED.copy()
+    layer.putalpha(level)
+    assert load_image_and_alpha(saved(layer, "PNG"))[1] is None
+    assert load_image_and_alpha(saved(RED, "JPEG"))[1] is None

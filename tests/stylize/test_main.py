@@ -47,6 +47,54 @@ def test_strength_zero_writes_the_photo_itself(photo: Path, tmp_path: Path) -> N
         assert np.array_equal(np.asarray(original), np.asarray(copy))
 
 
+def test_background_only_and_subject_only_leave_the_other_as_it_is(photo: Path, tmp_path: Path) -> None:
+    mask = Image.new("L", (96, 80))
+    mask.paste(255, (0, 0, 48, 80))
+    mask.save(tmp_path / "mask.png")
+    with Image.open(photo) as opened:
+        original = np.asarray(opened, dtype=int)
+    for option, kept, painted in (
+        ("--background-only", slice(0, 40), slice(56, 96)),
+        ("--subject-only", slice(56, 96), slice(0, 40)),
+    ):
+        result = stylize(
+            "render",
+            photo,
+            "-s",
+            NAMES[0],
+            "-o",
+            tmp_path / "out.png",
+            option,
+            "--mask",
+            tmp_path / "mask.png",
+        )
+        assert result.exit_code == 0, result.output
+        with Image.open(tmp_path / "out.png") as picture:
+            changed = np.abs(np.asarray(picture, dtype=int) - original)
+        assert changed[:, kept].max() <= 1
+        assert changed[:, painted].mean() > 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--subject-strength", "0.3", "--background-strength", "0.9"),
+        ("--keep-colors",),
+        ("--strength", "1", "--stroke-size", "2"),
+        ("--background-only", "--strength", "0.8", "--keep-white"),
+    ],
+)
+def test_every_control_changes_the_picture(photo: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    pictures = []
+    for extra in ((), options):
+        result = stylize("render", photo, "-s", NAMES[0], "-o", tmp_path / "out.png", *extra)
+        assert result.exit_code == 0, result.output
+        with Image.open(tmp_path / "out.png") as picture:
+            assert picture.size == (96, 80)
+            pictures.append(np.asarray(picture, dtype=int))
+    assert np.abs(pictures[0] - pictures[1]).mean() > 1
+
+
 def test_a_folder_with_a_broken_photo_renders_the_rest_and_says_so(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("I am a text file")
     result = stylize("render", tmp_path, "-s", NAMES[0], "-o", tmp_path / "out")
@@ -61,6 +109,12 @@ def test_a_folder_with_a_broken_photo_renders_the_rest_and_says_so(photo: Path, 
         (("-s", "nosuchstyle"), "there is no style 'nosuchstyle'"),
         (("-s", f"{NAMES[0]}=-1"), "must be zero or more"),
         (("-s", f"{NAMES[0]}=0"), "more than zero"),
+        (("-s", NAMES[0], "--strength", "1", "--subject-strength", "0"), "leave out --subject-strength"),
+        (("-s", NAMES[0], "--background-only", "--subject-only"), "leave nothing to paint"),
+        (("-s", NAMES[0], "--background-only", "--subject-strength", "1"), "leave out --subject-strength"),
+        (("-s", NAMES[0], "--subject-only", "--background-strength", "1"), "leave out --background-strength"),
+        (("-s", NAMES[0], "--strength", "1", "--mask", "missing.png"), "--mask changes nothing"),
+        (("-s", NAMES[0], "--subject-only", "--mask", "missing.png"), "missing.png cannot be read"),
         (("-s", NAMES[0], "--checkpoint", "missing.safetensors"), "missing.safetensors does not exist"),
     ],
 )
@@ -73,7 +127,17 @@ def test_slips_are_answered_in_one_sentence(
     assert len(result.output.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [("--strength", "2"), ("--size", "-1"), ("--size", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--strength", "2"),
+        ("--strength", "nan"),
+        ("--background-strength", "-1"),
+        ("--stroke-size", "9"),
+        ("--size", "-1"),
+        ("--size", "x"),
+    ],
+)
 def test_values_out_of_range_are_usage_errors(
     photo: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -3,6 +3,7 @@ import torch
 
 from stylize.checkpoint import is_style_parameter
 from stylize.network import NetworkConfig, StyleNetwork
+from stylize.style_map import StyleMap, two_regions
 
 
 def test_the_full_network_stays_within_its_parameter_budget() -> None:
@@ -51,6 +52,29 @@ def test_a_style_added_at_the_end_moves_no_other_by_a_bit(random_network: StyleN
         before = random_network(images, torch.eye(3))
         after = larger(images, torch.eye(4)[:3])
     assert torch.equal(before, after)
+
+
+def test_strength_zero_is_the_photo_to_within_half_a_level(random_network: StyleNetwork) -> None:
+    images = torch.cat([torch.rand(1, 3, 33, 46), torch.zeros(1, 3, 33, 46), torch.ones(1, 3, 33, 46)])
+    out = random_network(images, torch.zeros(3, 3))
+    assert (out - images).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_one_region_everywhere_equals_no_regions(random_network: StyleNetwork) -> None:
+    images, weights = torch.rand(2, 3, 33, 46), torch.tensor([[0.7, 0, 0], [0.1, 0.6, 0.3]])
+    regions = torch.full((2, 2, 33, 46), 0.5)
+    uneven = StyleMap(weights[:, None].expand(-1, 2, -1), regions)
+    assert torch.allclose(random_network(images, uneven), random_network(images, weights), atol=1e-5)
+
+
+def test_a_region_of_strength_zero_keeps_the_photos_pixels(random_network: StyleNetwork) -> None:
+    image, subject = torch.rand(1, 3, 34, 45), torch.zeros(1, 1, 34, 45)
+    subject[..., 10:25, 12:30] = 1
+    weights = torch.stack([torch.zeros(1, 3), torch.eye(3)[:1]], dim=1)
+    out = random_network(image, StyleMap(weights, two_regions(subject)))
+    changed = (out - image).abs().amax(1)
+    assert changed[0, 10:25, 12:30].max() <= 0.5 / 255 + 1e-6
+    assert changed[subject[:, 0] == 0].mean() > 0.02
 
 
 def test_a_config_without_styles_is_refused() -> None:

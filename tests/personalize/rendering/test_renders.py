@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from personalize.data.photos import store_photo
 from personalize.data.records import CatalogueProduct
 from personalize.errors import RendererBusy, UnknownRender, UnknownStyle, UnreadablePhoto
 from personalize.rendering import Renders, measure_photo, styles_of_checkpoint
-from personalize.rendering.keys import FORMATS, PictureFormat, RenderKey
+from personalize.rendering.keys import FORMATS, PictureFormat, RenderKey, Treatment
 from personalize.rendering.renders import painting_width
 from personalize.settings import Settings
+from stylize.checkpoint import read_checkpoint, shipped_checkpoint_path
 from stylize.errors import StylizeError
 
 WIDTH = 48
@@ -94,10 +96,58 @@ def test_strength_zero_gives_back_the_photo(settings: Settings, product: Catalog
     assert np.abs(pixels(picture.payload) - original).mean() < 3
 
 
+def test_the_treatment_comes_from_the_settings_and_where_they_are_silent_from_the_checkpoint(
+    settings: Settings, product: CatalogueProduct
+) -> None:
+    default = read_checkpoint(shipped_checkpoint_path()).default_strengths
+    said: list[tuple[dict[str, object], Treatment]] = [
+        ({}, Treatment.of(*default)),
+        ({"strength": 0.5}, Treatment(0.5, 0.5)),
+        ({"strength": 0.5, "subject_strength": 0.2}, Treatment(0.2, 0.5)),
+        ({"background_strength": 0.0}, Treatment.of(default[0], 0.0)),
+        (
+            {"strength": 1.0, "keep_colors": True, "keep_white": True, "stroke_size": 2.0},
+            Treatment(1, 1, is_color_kept=True, is_white_kept=True, stroke_size=2.0),
+        ),
+    ]
+    for changes, treatment in said:
+        with Renders.open(settings.model_copy(update=changes)) as renders:
+            assert renders.treatment == treatment
+            assert renders.key(product, {style(renders): 1.0}, WIDTH, "webp").treatment == treatment
+
+
+def test_an_address_with_another_treatment_is_another_picture(
+    renders: Renders, product: CatalogueProduct
+) -> None:
+    def ask(treatment: Treatment) -> np.ndarray:
+        key = renders.key(product, {style(renders): 1.0}, 96, "webp")
+        return pixels(renders.submit(replace(key, treatment=treatment)).result().payload)
+
+    full, colored = ask(Treatment(1, 1)), ask(Treatment(1, 1, is_color_kept=True))
+    large = ask(Treatment(1, 1, stroke_size=2))
+    assert np.abs(full - colored).mean() > 3
+    assert np.abs(full - large).mean() > 3
+
+
+def test_the_alpha_of_a_cut_out_photo_says_where_the_product_is(renders: Renders, settings: Settings) -> None:
+    with Image.open(io.BytesIO(photo_bytes())) as photo:
+        alpha = Image.new("L", photo.size)
+        alpha.paste(255, (0, 0, photo.width // 2, photo.height))
+        photo.putalpha(alpha)
+        buffer = io.BytesIO()
+        photo.save(buffer, "PNG")
+    product = make_product(settings, buffer.getvalue())
+    shown = pixels(renders.submit(renders.key(product, {}, 96, "webp")).result().payload)
+    key = renders.key(product, {style(renders): 1.0}, 96, "webp")
+    painted = pixels(renders.submit(replace(key, treatment=Treatment(0, 1))).result().payload)
+    changed = np.abs(painted - shown).mean(axis=(0, 2))
+    assert changed[:40].mean() < 4 < 12 < changed[56:].mean()
+
+
 def test_a_render_is_never_wider_than_its_photo(renders: Renders, product: CatalogueProduct) -> None:
     assert renders.key(product, {}, 2048, "jpeg").width_px == product.width_px
     wide = RenderKey.of(
-        product.photo_sha256, {}, strength=1, network_version="", width_px=2048, format="jpeg"
+        product.photo_sha256, {}, treatment=Treatment(1, 1), network_version="", width_px=2048, format="jpeg"
     )
     with pytest.raises(UnknownRender, match="only 96 px wide"):
         renders.submit(wide).result()
@@ -143,7 +193,11 @@ def test_a_damaged_stored_picture_is_rendered_again(
 
 def test_what_no_url_of_ours_names_is_unknown(renders: Renders, product: CatalogueProduct) -> None:
     def ask(**changes: object) -> None:
-        values = {"strength": 0.85, "network_version": renders.network_version, "width_px": 48} | changes
+        values = {
+            "treatment": Treatment(0.4, 1.0),
+            "network_version": renders.network_version,
+            "width_px": 48,
+        } | changes
         sha = str(values.pop("photo_sha256", product.photo_sha256))
         weights = {str(values.pop("style", style(renders))): 1.0}
         renders.submit(RenderKey.of(sha, weights, format="jpeg", **values)).result()  # type: ignore[arg-type]
@@ -166,7 +220,7 @@ def test_a_photo_that_rotted_away_is_named(renders: Renders, settings: Settings)
 
 def test_one_failure_does_not_disturb_the_next_render(renders: Renders, product: CatalogueProduct) -> None:
     good = renders.key(product, {}, WIDTH, "jpeg")
-    bad = RenderKey.of("0" * 64, {}, strength=0, network_version="", width_px=48, format="jpeg")
+    bad = RenderKey.of("0" * 64, {}, treatment=Treatment(), network_version="", width_px=48, format="jpeg")
     for _ in range(3):
         assert isinstance(renders.submit(bad).exception(), UnknownRender)
         assert renders.submit(good).result().payload
@@ -197,7 +251,7 @@ def test_prerendering_fills_the_store_and_reports_its_progress(
 
 
 def test_prerendering_counts_what_it_could_not_render(renders: Renders, product: CatalogueProduct) -> None:
-    bad = RenderKey.of("0" * 64, {}, strength=0, network_version="", width_px=48, format="jpeg")
+    bad = RenderKey.of("0" * 64, {}, treatment=Treatment(), network_version="", width_px=48, format="jpeg")
     assert renders.prerender([bad, renders.key(product, {}, WIDTH, "jpeg")]) == 1
 
 
@@ -214,10 +268,11 @@ def test_photos_of_any_proportions_can_be_painted(
 @pytest.mark.parametrize("size", [(16, 16), (10_000, 30), (30, 10_000), (5000, 5000)])
 def test_nothing_is_painted_outside_the_renderers_bounds(size: tuple[int, int]) -> None:
     for width_px in (16, 480, 2048):
-        painted = painting_width(size, width_px)
-        height = painted * size[1] / size[0]
-        assert min(painted, height) >= 15.5
-        assert painted * height <= 8_000_000
+        for stroke_size in (0.25, 1.0, 4.0):
+            painted = painting_width(size, width_px, stroke_size)
+            height = painted * size[1] / size[0]
+            assert min(painted, height) >= 15.5
+            assert painted * height / min(1, stroke_size) ** 2 <= 8_000_000
 
 
 def test_thumbnails_are_jpegs_and_unknown_ones_name_the_offer(renders: Renders) -> None:

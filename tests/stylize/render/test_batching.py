@@ -6,6 +6,7 @@ from PIL import Image
 
 from stylize.errors import RenderQueueFull, UnknownStyle
 from stylize.render.batching import RenderQueue
+from stylize.render.look import Look
 from stylize.styles import Mixture
 
 PHOTO = Image.new("RGB", (16, 16))
@@ -18,18 +19,21 @@ class GatedRenderer:
         self.gate = threading.Event()
         self.entered = threading.Event()
         self.batches: list[list[Mixture]] = []
+        self.subjects: list[Image.Image | None] = []
 
     def render(
-        self, images: list[Image.Image], style_weights: list[Mixture], strength: list[float]
+        self, photos: list[Image.Image], looks: list[Look], subjects: list[Image.Image | None]
     ) -> list[Image.Image]:
-        self.batches.append(style_weights)
+        mixtures = [look.mixture for look in looks]
+        self.batches.append(mixtures)
+        self.subjects += subjects
         self.entered.set()
         assert self.gate.wait(10)
-        if any("unknown" in mixture for mixture in style_weights):
+        if any("unknown" in mixture for mixture in mixtures):
             raise UnknownStyle("unknown", ["udnie"])
         return [
-            Image.new("RGB", image.size, (int(255 * s), 0, 0))
-            for image, s in zip(images, strength, strict=True)
+            Image.new("RGB", photo.size, (int(255 * (look.subject_strength or 0)), 0, 0))
+            for photo, look in zip(photos, looks, strict=True)
         ]
 
 
@@ -53,9 +57,17 @@ def occupy(queue: RenderQueue, renderer: GatedRenderer) -> None:
 
 def test_an_idle_queue_renders_at_once_and_alone(queue: RenderQueue, renderer: GatedRenderer) -> None:
     renderer.gate.set()
-    picture = queue.submit(PHOTO, {"udnie": 1}, strength=0.2).result(10)
+    picture = queue.submit(PHOTO, Look({"udnie": 1}, subject_strength=0.2)).result(10)
     assert picture.getpixel((0, 0)) == (51, 0, 0)
     assert renderer.batches == [[{"udnie": 1}]]
+
+
+def test_a_mask_travels_with_its_photo(queue: RenderQueue, renderer: GatedRenderer) -> None:
+    renderer.gate.set()
+    mask = Image.new("L", PHOTO.size)
+    queue.submit(PHOTO, {"udnie": 1}, mask).result(10)
+    queue.submit(PHOTO, {"udnie": 1}).result(10)
+    assert renderer.subjects == [mask, None]
 
 
 def test_what_queued_meanwhile_is_taken_together_whatever_its_style(
@@ -63,7 +75,7 @@ def test_what_queued_meanwhile_is_taken_together_whatever_its_style(
 ) -> None:
     occupy(queue, renderer)
     futures = [
-        queue.submit(PHOTO, {name: 1}, strength=s)
+        queue.submit(PHOTO, Look.even({name: 1}, s))
         for name, s in (("a", 0.0), ("b", 1.0), ("c", 0.2), ("d", 1.0))
     ]
     renderer.gate.set()
