@@ -15,7 +15,8 @@ SEARCH_PX = 256
 DARKEST, MOST_TINT = 225, 14
 """Levels: what counts as near-white is at least this bright in every colour, and this close to grey."""
 FLATTEST = 6.0
-"""Largest deviation, in levels, of a background around its own level within a few pixels."""
+WINDOW = (5, 5)
+"""Largest deviation, in levels, of a background around its own level within this many pixels."""
 LEAST_OF_BORDER = 0.5
 """With less of the picture's border near-white, the photo was not taken in a white studio."""
 FEATHER = 1 / 256
@@ -29,7 +30,7 @@ def find_white_background(photo: Image.Image) -> Image.Image:
     white product keeps its paint where its edge shows. Needs half of the border to be near-white.
     """
     small = resize_short_side(photo.convert("RGB"), min(SEARCH_PX, *photo.size))
-    white = _touching_border(_flat_near_white(np.asarray(small, dtype=np.float32)))
+    white = _background(np.asarray(small, dtype=np.float32))
     border = np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]])
     if border.mean() < LEAST_OF_BORDER:
         return Image.new("L", photo.size)
@@ -39,14 +40,16 @@ def find_white_background(photo: Image.Image) -> Image.Image:
     return whole.filter(ImageFilter.GaussianBlur(FEATHER * min(photo.size)))
 
 
-def _flat_near_white(rgb: "NDArray[np.float32]") -> "NDArray[np.bool_]":
+def _background(rgb: "NDArray[np.float32]") -> "NDArray[np.bool_]":
     import cv2
 
     is_near_white = (rgb.min(2) >= DARKEST) & (rgb.max(2) - rgb.min(2) <= MOST_TINT)
     grey = rgb.mean(2)
-    mean, mean_square = cv2.blur(grey, (5, 5)), cv2.blur(grey * grey, (5, 5))
+    mean, mean_square = cv2.blur(grey, WINDOW), cv2.blur(grey * grey, WINDOW)
     deviation = np.sqrt(np.maximum(mean_square - mean * mean, 0))
-    return np.asarray(is_near_white & (deviation <= FLATTEST))
+    flat = _touching_border(is_near_white & (deviation <= FLATTEST))
+    up_to_the_product = cv2.dilate(flat.astype(np.uint8), np.ones(WINDOW, np.uint8)) > 0
+    return np.asarray(up_to_the_product & is_near_white)
 
 
 def _touching_border(white: "NDArray[np.bool_]") -> "NDArray[np.bool_]":

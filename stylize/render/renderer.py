@@ -121,15 +121,16 @@ class Renderer:
             raise ValueError(
                 f"{len(photos)} photos need as many looks and masks, got {len(looks)} and {len(masks)}"
             )
-        pictures = [_checked_size(photo.convert("RGB")) for photo in photos]
+        checked = [_checked_size(photo if photo.mode == "RGB" else photo.convert("RGB")) for photo in photos]
         canvases = [
-            self._canvas(place, pictures[place], as_look(look), mask)
+            self._canvas(place, checked[place], as_look(look), mask)
             for place, (look, mask) in enumerate(zip(looks, masks, strict=True))
         ]
+        pictures: dict[int, Image.Image] = {}
         for batch in _batches(canvas for canvas in canvases if canvas is not None):
-            for canvas, painted in zip(batch, self._paint(batch), strict=True):
-                pictures[canvas.place] = painted
-        return pictures
+            places = [canvas.place for canvas in batch]
+            pictures.update(zip(places, self._paint(batch), strict=True))
+        return [pictures.get(place) or photo.copy() for place, photo in enumerate(checked)]
 
     def _canvas(
         self, place: int, photo: Image.Image, look: Look, subject: Image.Image | None
@@ -197,12 +198,13 @@ class Renderer:
             )
 
         photo = np.array(canvas.photo)
-        seen = np.array(_resized(canvas.photo, canvas.painting_size))
+        is_resized = canvas.painting_size != canvas.photo.size
+        seen = np.array(_resized(canvas.photo, canvas.painting_size)) if is_resized else photo
         with self._lock:
             painted = paint_in_strips(self._network, seen, style(canvas.painting_size))
             painted = resize_painted(painted, *photo.shape[:2])
             developed = develop_in_strips(self._network, painted, photo, style(canvas.photo.size))
-        return _with_colors(Image.fromarray(developed), canvas)
+        return Image.fromarray(keep_colors(developed, photo) if canvas.is_color_kept else developed)
 
     def _style(self, batch: Sequence[_Canvas], is_seen: bool) -> "StyleMap":
         """The batch's style map at the size that the network sees, or at the photos' own."""

@@ -33,7 +33,7 @@ from stylize.render.inference import (
 )
 from stylize.style_map import StyleMap
 
-STRIP_PIXELS = 400_000
+STRIP_PIXELS = 300_000
 """Pixels of the picture in one strip, about."""
 CHUNK_VALUES = 2_000_000
 """Values that are brought to float32 at a time."""

@@ -31,6 +31,11 @@ def draw_photo(megapixels: float) -> Image.Image:
     return photo
 
 
+def peak_gb() -> float:
+    """Largest resident set so far, in 10^9 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
 def measure(megapixels: float, is_whole: bool, has_regions: bool) -> None:
     """Render once, print one line."""
     if is_whole:
@@ -39,11 +44,11 @@ def measure(megapixels: float, is_whole: bool, has_regions: bool) -> None:
     name = painter.bank.names[0]
     photo = draw_photo(megapixels)
     look = Look({name: 1.0}, 0.4, 1.0) if has_regions else Look.even({name: 1.0}, 1.0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    before = peak_gb()
     started, cpu = time.perf_counter(), time.process_time()
     painter.render([photo], [look])
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = peak_gb()
     print(
         f"{photo.width} x {photo.height} px  {'whole' if is_whole else 'strips':7}"
         f"{'two strengths' if has_regions else 'one strength':14} {wall:6.1f} s wall {cpu:6.1f} s CPU"
