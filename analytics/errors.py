@@ -24,6 +24,15 @@ class UnreadableSource(AnalyticsError):
         self.reason = reason
 
 
+class InvalidDefinition(AnalyticsError, ValueError):
+    """An experiment that cannot be as it was defined."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"experiment {name!r}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
 class MissingColumns(AnalyticsError):
     """A table without the columns that the analysis needs."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from personalize.data.catalogue import read_product, read_products, read_products_by_id, read_styles
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
-from personalize.data.experiments import assign, read_experiment
+from personalize.data.experiments import assign, is_running, may_join, read_experiment
 from personalize.data.identifiers import checked_id, new_id
 from personalize.data.records import (
     CatalogueProduct,
@@ -203,15 +203,21 @@ class Engine:
         if self._experiment is None:
             return
         experiment = self._experiment
-        newcomers = {page.user_id: page.now for page in pages if page.user_id not in self._variants}
+        newcomers = {
+            page.user_id: page.now
+            for page in pages
+            if page.user_id not in self._variants and may_join(experiment, page.user_id, page.now)
+        }
         if newcomers:
             now = min(newcomers.values())
             self._variants |= self._write(lambda session: assign(session, experiment, list(newcomers), now))
 
     def _want(self, page: PageRequest, product: CatalogueProduct) -> Want:
-        if self._experiment is None:
+        if self._experiment is None or not is_running(self._experiment, page.now):
             return Want(page.user_id, product, page.now, None, PERSONAL)
-        variant = self._variants[page.user_id]
+        variant = self._variants.get(page.user_id)
+        if variant is None:
+            return Want(page.user_id, product, page.now, None, PERSONAL)
         return Want(page.user_id, product, page.now, variant, self._experiment.policies[variant])
 
     def _choose(self, wants: Sequence[Want]) -> list[Choice]:
@@ -249,7 +255,7 @@ class Engine:
                     propensity=choice.propensity,
                     policy=want.policy,
                     model_version=choice.model_version,
-                    experiment=self._experiment.name if self._experiment else None,
+                    experiment=self._experiment.name if self._experiment and want.variant else None,
                     variant=want.variant,
                 )
                 for want, choice in chosen

@@ -14,7 +14,8 @@ PACKAGES = ("personalize", "stylize", "analytics")
 ROOMS = ("data", "features", "models", "policy", "retrain", "engine", "simulate", "service", "demo")
 DOORS = {
     "stylize": {"personalize/rendering/renders.py"},
-    "analytics": {"personalize/proof.py", "personalize/retrain/gate.py"},
+    # experiments: one hash for those who assign and those who ask who belonged where
+    "analytics": {"personalize/proof.py", "personalize/retrain/gate.py", "personalize/data/experiments.py"},
 }
 
 
