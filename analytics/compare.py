@@ -8,23 +8,17 @@ from itertools import combinations
 from typing import Literal
 
 from analytics.conclusion import conclude
+from analytics.contrasts import contrast_variants
 from analytics.corrections import holm
+from analytics.derived import plain_columns
 from analytics.errors import InsufficientData, MissingColumns, UnknownVariant
 from analytics.metrics import CTR, Metric
-from analytics.ratio import (
-    Estimate,
-    difference,
-    ratio_from_sums,
-    ratio_value,
-    relative_interval,
-    relative_uplift,
-)
+from analytics.ratio import ratio_from_sums, ratio_value
 from analytics.results import Comparison, Contrast, DailySeries, DayPoint, VariantResult
-from analytics.sequential import PLANNED_USERS, anytime_critical
+from analytics.sequential import FIXED, PLANNED_USERS, Look
 from analytics.srm import THRESHOLD, sample_ratio
 from analytics.sums import Moments
 from analytics.units import UnitDays, Units
-from analytics.wording import quoted
 
 Pairs = Literal["control", "all"] | Sequence[tuple[str, str]]
 DailyMoments = Mapping[str, Mapping[str, Moments]]
@@ -42,6 +36,7 @@ def compare(
     planned_users: int = PLANNED_USERS,
     srm_threshold: float = THRESHOLD,
     experiment: str | None = None,
+    look: Look = FIXED,
 ) -> Comparison:
     """The metric per variant, the differences between variants, and whether the split was sound.
 
@@ -56,6 +51,7 @@ def compare(
         shares: planned shares by variant name, for the sample-ratio check and for variants without users.
         days: moments of each variant up to each day, for the course of the metric.
         planned_users: users of two variants together at the planned end; tunes the anytime interval.
+        look: what was planned about looking; the intervals and p-values follow it.
     Raises:
         MissingColumns: what the metric is made of was not summed.
         UnknownVariant: the control, or a name in `pairs`, has neither users nor a planned share.
@@ -67,16 +63,20 @@ def compare(
         days = data.cumulative_moments() if days is None else days
         data = data.units()
     moments = _in_order(
-        _with_columns(data.moments() if isinstance(data, Units) else data, metric),
+        _with_columns(_moments_of(data, metric) if isinstance(data, Units) else data, metric),
         control,
         shares or {},
         metric,
     )
     variants = {name: _variant(name, m, metric, alpha) for name, m in moments.items()}
-    contrasts = [
-        _contrast(treatment, baseline, moments, metric, alpha, planned_users)
-        for treatment, baseline in _named_pairs(pairs, control, list(moments))
-    ]
+    contrasts = contrast_variants(
+        moments,
+        metric,
+        _named_pairs(pairs, control, list(moments)),
+        alpha=alpha,
+        look=look,
+        planned_users=planned_users,
+    )
     comparison = Comparison(
         metric=metric,
         alpha=alpha,
@@ -99,6 +99,12 @@ def daily_series(days: DailyMoments, metric: Metric = CTR, alpha: float = 0.05) 
         results = {day: _variant(name, moments, metric, alpha) for day, moments in sorted(of_variant.items())}
         series[name] = tuple(DayPoint(d, r.users, r.value, r.ci_low, r.ci_high) for d, r in results.items())
     return DailySeries(metric, alpha, series)
+
+
+def _moments_of(units: Units, metric: Metric) -> Mapping[str, Moments]:
+    """Of every column that is there, and of the derived ones that the metric needs."""
+    made = [name for name in metric.columns if set(plain_columns([name])) <= set(units.columns)]
+    return units.moments(dict.fromkeys([*units.columns, *made]))
 
 
 def _with_columns(moments: Mapping[str, Moments], metric: Metric) -> Mapping[str, Moments]:
@@ -154,51 +160,6 @@ def _variant(name: str, moments: Moments, metric: Metric, alpha: float) -> Varia
         return replace(result, why_none=str(reason))
     low, high = estimate.interval(alpha)
     return replace(result, standard_error=estimate.standard_error, ci_low=max(low, 0.0), ci_high=high)
-
-
-def _contrast(
-    treatment: str,
-    control: str,
-    moments: Mapping[str, Moments],
-    metric: Metric,
-    alpha: float,
-    planned_users: int,
-) -> Contrast:
-    result = Contrast(treatment, control)
-    estimates: list[Estimate] = []
-    for name in (treatment, control):
-        try:
-            estimates.append(ratio_from_sums(moments[name].sums(metric)))
-        except InsufficientData as reason:
-            return replace(result, why_none=f"in {quoted(name)}, {reason}")
-    uplift = difference(estimates[0], estimates[1])
-    result = replace(result, effect=uplift.value)
-    try:
-        p = uplift.p()
-    except InsufficientData as reason:
-        return replace(result, why_none=str(reason))
-    n_users = moments[treatment].n + moments[control].n
-    anytime = anytime_critical(n_users, alpha=alpha, planned_users=planned_users) * uplift.standard_error
-    low, high = uplift.interval(alpha)
-    result = replace(
-        result,
-        standard_error=uplift.standard_error,
-        ci_low=low,
-        ci_high=high,
-        p=p,
-        anytime_low=uplift.value - anytime,
-        anytime_high=uplift.value + anytime,
-    )
-    return _with_relative(result, estimates[0], estimates[1], uplift.critical(alpha))
-
-
-def _with_relative(result: Contrast, treatment: Estimate, control: Estimate, critical: float) -> Contrast:
-    try:
-        result = replace(result, relative_uplift=relative_uplift(treatment, control))
-        low, high = relative_interval(treatment, control, critical)
-    except InsufficientData as reason:
-        return replace(result, why_no_relative=str(reason))
-    return replace(result, relative_low=low, relative_high=high)
 
 
 def _with_holm(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:

@@ -25,6 +25,35 @@ def normal_quantile(probability: float) -> float:
     return float(ndtri(probability))
 
 
+def normal_two_sided_p(statistic: float) -> float:
+    """The probability that a standard normal is at least `statistic` from zero."""
+    from scipy.special import ndtr
+
+    return float(2.0 * ndtr(-abs(statistic)))
+
+
+def normal_probability(value: float) -> float:
+    """The probability that a standard normal is below `value`."""
+    from scipy.special import ndtr
+
+    return float(ndtr(value))
+
+
+def t_as_normal(statistic: float, degrees_of_freedom: float) -> float:
+    """The standard normal value with the same two-sided p-value as Student's t, with its sign."""
+    from scipy.special import ndtri, stdtr
+
+    size = -float(ndtri(stdtr(degrees_of_freedom, -abs(statistic))))
+    return size if statistic > 0 else -size
+
+
+def normal_as_t(value: float, degrees_of_freedom: float) -> float:
+    """The inverse of `t_as_normal`, for a value above zero."""
+    from scipy.special import ndtr, stdtrit
+
+    return -float(stdtrit(degrees_of_freedom, float(ndtr(-value))))
+
+
 def chi_square_p(statistic: float, degrees_of_freedom: int) -> float:
     """The probability that chi-square is at least `statistic`."""
     from scipy.special import chdtrc

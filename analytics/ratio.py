@@ -7,18 +7,28 @@ and both intervals around it, absolute and relative, exclude zero exactly when t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, NamedTuple
+from itertools import combinations_with_replacement
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
 from analytics.distributions import t_quantile, t_two_sided_p
 from analytics.errors import InsufficientData
-from analytics.sums import Sums
+from analytics.sums import Moments, Sums
 
-ROUNDING = 1e-12
-"""Share of a sum of squared floats below which what is left of it is rounding."""
+ROUNDING = 10**12
+"""A sum of squared floats of which less than this part is left has left only rounding."""
+
+
+class RatioColumns(Protocol):
+    """Two columns of the unit table whose totals are divided: a metric, or a covariate."""
+
+    @property
+    def numerator(self) -> str: ...
+    @property
+    def denominator(self) -> str: ...
 
 
 class Interval(NamedTuple):
@@ -84,7 +94,7 @@ def ratio_from_sums(sums: Sums) -> Estimate:
 
     The residuals y - R x sum to zero, so their variance needs no centring and, with Y and X the sums:
         Var(R) = n / (n - 1) * (X^2 sum(yy) - 2 X Y sum(xy) + Y^2 sum(xx)) / X^4
-    which is computed in rational arithmetic and rounded once.
+    which is computed in whole numbers and rounded once.
 
     Raises:
         InsufficientData: fewer than two users, a denominator of zero, or a sum that is not finite.
@@ -92,13 +102,43 @@ def ratio_from_sums(sums: Sums) -> Estimate:
     value = ratio_value(sums)
     if sums.n < 2:
         raise InsufficientData("one user alone shows no spread between users, so there is no error to state")
-    y, x, yy, xy, xx = (Fraction(s) for s in (sums.y, sums.x, sums.yy, sums.xy, sums.xx))
+    (y, x, yy, xy, xx), scale = _whole_numbers((sums.y, sums.x, sums.yy, sums.xy, sums.xx))
     squares = x * x * yy + y * y * xx
     residual = squares - 2 * x * y * xy
-    if _is_rounding(residual, squares, sums):
+    if residual <= 0 or (scale and residual * ROUNDING <= squares):
         return Estimate(value, 0.0, sums.n - 1)
-    variance = Fraction(sums.n, sums.n - 1) * residual / x**4
+    try:
+        variance = sums.n * residual * (scale or 1) / ((sums.n - 1) * x**4)
+    except OverflowError:
+        raise InsufficientData("the denominator is too small to divide by") from None
     return Estimate(value, math.sqrt(variance), sums.n - 1)
+
+
+def ratio_covariances(moments: Moments, ratios: Sequence[RatioColumns]) -> list[list[float]]:
+    """The covariance of every two of k ratios of means over the same users, by the delta method: k x k.
+
+    Each ratio R = mean(y) / mean(x) moves with its users as the mean of (y - R x) / mean(x), so with
+    s the covariance of two columns over n - 1
+        Cov(R_i, R_j) = sum over their columns of coefficient x coefficient x s / n
+    The centred sums are exact for whole numbers. A variance that only rounding keeps from zero is zero.
+
+    Raises:
+        InsufficientData: as `ratio_from_sums`.
+    """
+    if moments.n == 1:
+        raise InsufficientData("one user alone shows no spread between users, so there is no error to state")
+    parts = [_linearised(moments, ratio) for ratio in ratios]
+    centred: dict[tuple[str, str], float] = {}
+    for a, b in combinations_with_replacement(dict.fromkeys(name for part in parts for name, _ in part), 2):
+        centred[a, b] = centred[b, a] = _centred(moments, a, b)
+    matrix = [[0.0] * len(parts) for _ in parts]
+    for i, first in enumerate(parts):
+        for j, second in enumerate(parts[: i + 1]):
+            terms = [f * g * centred[a, b] for a, f in first for b, g in second]
+            total = sum(terms)
+            is_rounding = i == j and total * ROUNDING <= max(map(abs, terms))
+            matrix[i][j] = matrix[j][i] = 0.0 if is_rounding else total / moments.n
+    return matrix
 
 
 def ratio_value(sums: Sums) -> float:
@@ -107,13 +147,9 @@ def ratio_value(sums: Sums) -> float:
     Raises:
         InsufficientData: no users, a denominator of zero, or a sum that is not finite.
     """
-    if not all(math.isfinite(s) for s in (sums.y, sums.x, sums.yy, sums.xy, sums.xx)):
+    if not all(map(math.isfinite, (sums.yy, sums.xy, sums.xx))):
         raise InsufficientData("a value is not a finite number")
-    if sums.n == 0:
-        raise InsufficientData("there are no users")
-    if sums.x == 0:
-        raise InsufficientData("there is nothing to divide by: the denominator is zero for all its users")
-    return sums.y / sums.x
+    return _check_sums(sums.n, sums.y, sums.x)
 
 
 def difference(treatment: Estimate, control: Estimate) -> Estimate:
@@ -122,13 +158,12 @@ def difference(treatment: Estimate, control: Estimate) -> Estimate:
     Source: Welch, Biometrika 1947, 34(1-2), the equation of Satterthwaite.
     """
     effect = treatment.value - control.value
-    variances = treatment.standard_error**2, control.standard_error**2
-    variance = sum(variances)
-    if variance == 0:
+    error = math.hypot(treatment.standard_error, control.standard_error)
+    if error == 0:
         return Estimate(effect, 0.0, treatment.degrees_of_freedom + control.degrees_of_freedom)
-    parts = [(v / variance) ** 2 for v in variances]
+    parts = (treatment.standard_error / error) ** 4, (control.standard_error / error) ** 4
     freedom = 1.0 / (parts[0] / treatment.degrees_of_freedom + parts[1] / control.degrees_of_freedom)
-    return Estimate(effect, math.sqrt(variance), freedom)
+    return Estimate(effect, error, freedom)
 
 
 def relative_uplift(treatment: Estimate, control: Estimate) -> float:
@@ -166,7 +201,43 @@ def relative_interval(treatment: Estimate, control: Estimate, critical: float) -
     return Interval((ratio - half_width) / (1.0 - g) - 1.0, (ratio + half_width) / (1.0 - g) - 1.0)
 
 
-def _is_rounding(residual: Fraction, squares: Fraction, sums: Sums) -> bool:
-    if all(isinstance(s, int) for s in (sums.y, sums.x, sums.yy, sums.xy, sums.xx)):
-        return residual <= 0
-    return residual <= ROUNDING * squares
+def _check_sums(n: int, y: float, x: float) -> float:
+    """y per x, after a look at both."""
+    if not (math.isfinite(y) and math.isfinite(x)):
+        raise InsufficientData("a value is not a finite number")
+    if n == 0:
+        raise InsufficientData("there are no users")
+    if x == 0:
+        raise InsufficientData("there is nothing to divide by: the denominator is zero for all its users")
+    try:
+        value = y / x
+    except OverflowError:
+        value = math.inf
+    if math.isinf(value):
+        raise InsufficientData("the denominator is too small to divide by")
+    return value
+
+
+def _linearised(moments: Moments, ratio: RatioColumns) -> list[tuple[str, float]]:
+    """What the ratio is made of to first order: columns and their coefficients."""
+    x = moments.total(ratio.denominator)
+    value = _check_sums(moments.n, moments.total(ratio.numerator), x)
+    mean = x / moments.n
+    return [(ratio.numerator, 1.0 / mean), (ratio.denominator, -value / mean)]
+
+
+def _centred(moments: Moments, a: str, b: str) -> float:
+    """The covariance of two columns over n - 1."""
+    n, product = moments.n, moments.product(a, b)
+    if not math.isfinite(product):
+        raise InsufficientData("a value is not a finite number")
+    return (n * product - moments.total(a) * moments.total(b)) / (n * (n - 1))
+
+
+def _whole_numbers(values: tuple[float, ...]) -> tuple[list[int], int]:
+    """The same values times a common scale, exactly; the scale is 0 where all were whole numbers anyway."""
+    if all(isinstance(value, int) for value in values):
+        return [int(value) for value in values], 0
+    ratios = [value.as_integer_ratio() for value in values]
+    scale = max(denominator for _, denominator in ratios)
+    return [numerator * (scale // denominator) for numerator, denominator in ratios], scale

@@ -37,12 +37,16 @@ class Contrast:
     """Treatment minus control.
 
     Attributes:
-        effect: the uplift in the metric's own unit.
-        ci_low, ci_high: its 1 - alpha interval, valid for one look at a time chosen beforehand.
-        p: the two-sided p-value of that one look; p_holm is adjusted for all comparisons made.
-        anytime_low, anytime_high: the 1 - alpha interval that also stands when looked at every day.
+        effect: the uplift in the metric's own unit, adjusted for the metric's covariates.
+        ci_low, ci_high: its 1 - alpha interval under the look that was planned; without a plan it is valid
+            for one look at a time chosen beforehand.
+        p: the two-sided p-value of that look, below alpha exactly when the interval excludes zero;
+            p_holm is adjusted for all comparisons made.
+        anytime_low, anytime_high, anytime_p: the same so that it also stands when looked at every day.
         relative_uplift, relative_low, relative_high: in shares of the control; agrees with `p`.
-        why_none: why numbers are missing; why_no_relative: why only the relative ones are.
+        variance_reduction: the share of the variance that the covariates took away; None without any.
+        why_none: why numbers are missing; why_no_relative: why only the relative ones are;
+            why_not_adjusted: which covariates could not be used.
     """
 
     treatment: str
@@ -55,11 +59,14 @@ class Contrast:
     p_holm: float | None = None
     anytime_low: float | None = None
     anytime_high: float | None = None
+    anytime_p: float | None = None
     relative_uplift: float | None = None
     relative_low: float | None = None
     relative_high: float | None = None
+    variance_reduction: float | None = None
     why_none: str | None = None
     why_no_relative: str | None = None
+    why_not_adjusted: str | None = None
 
     @property
     def name(self) -> str:

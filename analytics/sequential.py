@@ -1,9 +1,84 @@
-"""Intervals that stay valid when looked at every day."""
+"""When may one look? The rule is chosen beforehand; it decides how wide an interval has to be."""
+
+from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+from analytics.distributions import normal_as_t, t_as_normal, t_quantile, t_two_sided_p
+from analytics.group_sequential import obrien_fleming, obrien_fleming_p
+from analytics.ratio import Estimate
 
 PLANNED_USERS = 10_000
 """Users of two variants together for whom the interval is tuned when nothing better is known."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """One look, at a time chosen beforehand."""
+
+    def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Half-width of the interval in standard errors."""
+        return t_quantile(1.0 - alpha / 2.0, uplift.degrees_of_freedom)
+
+    def p(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Below alpha exactly when the interval of `critical` excludes zero; the error is above zero."""
+        return t_two_sided_p(uplift.value / uplift.standard_error, uplift.degrees_of_freedom)
+
+
+@dataclass(frozen=True)
+class Anytime:
+    """As many looks as one likes, at any time, with leave to stop; see `anytime_critical`."""
+
+    planned_users: int = PLANNED_USERS
+
+    def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Half-width of the interval in standard errors."""
+        return anytime_critical(n_users, alpha=alpha, planned_users=self.planned_users)
+
+    def p(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Below alpha exactly when the interval of `critical` excludes zero."""
+        statistic = uplift.value / uplift.standard_error
+        return anytime_p(statistic, n_users, alpha=alpha, planned_users=self.planned_users)
+
+
+@dataclass(frozen=True)
+class PlannedLooks:
+    """Looks that were planned, with O'Brien-Fleming's boundaries; see `obrien_fleming`.
+
+    Attributes:
+        fractions: the share of the planned users at each look, rising to 1.
+        look: which of them this is, from 1.
+    Raises:
+        ValueError: no such look.
+    """
+
+    fractions: tuple[float, ...]
+    look: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.look <= len(self.fractions):
+            raise ValueError(f"the looks are numbered 1 to {len(self.fractions)}, there is no {self.look}")
+
+    @classmethod
+    def evenly(cls, looks: int, look: int) -> PlannedLooks:
+        """So many looks, with equally many new users before each."""
+        return cls(tuple(k / looks for k in range(1, looks + 1)), look)
+
+    def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Half-width of the interval in standard errors, where Student's t has the boundary's tail."""
+        boundary = obrien_fleming(self.fractions, alpha)[self.look - 1]
+        return normal_as_t(boundary, uplift.degrees_of_freedom)
+
+    def p(self, uplift: Estimate, n_users: int, alpha: float) -> float:
+        """Below alpha exactly when the interval of `critical` excludes zero."""
+        statistic = t_as_normal(uplift.value / uplift.standard_error, uplift.degrees_of_freedom)
+        return obrien_fleming_p(statistic, self.look, self.fractions)
+
+
+Look = Fixed | Anytime | PlannedLooks
+
+FIXED = Fixed()
 
 
 def anytime_critical(n_users: int, *, alpha: float = 0.05, planned_users: int = PLANNED_USERS) -> float:
@@ -28,9 +103,30 @@ def anytime_critical(n_users: int, *, alpha: float = 0.05, planned_users: int = 
     >>> round(anytime_critical(10_000, planned_users=10_000) / 1.96, 2)
     1.56
     """
+    information = _information(n_users, alpha, planned_users)
+    odds = math.log(math.sqrt(information + 1.0) / alpha)
+    return math.sqrt(2.0 * (information + 1.0) / information * odds)
+
+
+def anytime_p(
+    statistic: float, n_users: int, *, alpha: float = 0.05, planned_users: int = PLANNED_USERS
+) -> float:
+    """The level at which the interval of `anytime_critical` would just reach this many standard errors.
+
+    With the tuning rho held where alpha put it, the inverse of its formula:
+        min(1, sqrt(n rho^2 + 1) exp(-z^2 n rho^2 / (2 (n rho^2 + 1))))
+    It is below alpha exactly when the interval excludes zero, at any look, and 1 over it is an e-value.
+
+    Raises:
+        ValueError: as `anytime_critical`.
+    """
+    information = _information(n_users, alpha, planned_users)
+    exponent = statistic**2 * information / (2.0 * (information + 1.0))
+    return min(1.0, math.sqrt(information + 1.0) * math.exp(-exponent))
+
+
+def _information(n_users: int, alpha: float, planned_users: int) -> float:
     if n_users < 1 or planned_users < 1 or not 0.0 < alpha < 1.0:
         raise ValueError(f"wanted users and alpha in (0, 1), got {n_users=}, {planned_users=}, {alpha=}")
     rho_squared = (-2.0 * math.log(alpha) + math.log1p(-2.0 * math.log(alpha))) / (planned_users / 2.0)
-    information = n_users * rho_squared
-    odds = math.log(math.sqrt(information + 1.0) / alpha)
-    return math.sqrt(2.0 * (information + 1.0) / information * odds)
+    return n_users * rho_squared

@@ -6,7 +6,7 @@ a variance of zero is exactly zero however many users there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -82,6 +82,16 @@ class Moments:
         products = {pair: product + other.products[pair] for pair, product in self.products.items()}
         return Moments(self.n + other.n, totals, products)
 
+    def only(self, columns: Iterable[str]) -> Moments:
+        """The same of these columns alone.
+
+        Raises:
+            KeyError: one of them was not summed.
+        """
+        names = tuple(columns)
+        totals = {name: self.totals[name] for name in names}
+        return Moments(self.n, totals, {pair: self.products[pair] for pair in pairs_of(names)})
+
     def sums(self, metric: Metric) -> Sums:
         """The six numbers that `metric` needs.
 
@@ -89,15 +99,17 @@ class Moments:
             KeyError: a column of the metric was not summed.
         """
         y, x = metric.numerator, metric.denominator
-        return Sums(self.n, self._total(y), self._total(x), *map(self._product, (y, x, x), (y, y, x)))
+        return Sums(self.n, self.total(y), self.total(x), *map(self.product, (y, x, x), (y, y, x)))
 
-    def _total(self, name: str) -> float:
+    def total(self, name: str) -> float:
+        """The sum of a column; `users` is 1 for everyone."""
         return self.n if name == USERS else self.totals[name]
 
-    def _product(self, a: str, b: str) -> float:
+    def product(self, a: str, b: str) -> float:
+        """The sum of the product of two columns, in any order."""
         if USERS in (a, b):
-            return self._total(b if a == USERS else a)
-        return self.products[min(a, b), max(a, b)]
+            return self.total(b if a == USERS else a)
+        return self.products[(a, b) if a <= b else (b, a)]
 
 
 def pairs_of(columns: Mapping[str, Any] | tuple[str, ...]) -> list[tuple[str, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.derived import with_derived
 from analytics.sums import Moments, pairs_of
 
 COLUMNS = ("clicks", "impressions", "purchases", "revenue")
@@ -40,10 +41,17 @@ class Units:
     def __getitem__(self, column: str) -> NDArray[Any]:
         return self.columns[column]
 
-    def moments(self) -> dict[str, Moments]:
-        """Moments by variant, in order of name."""
+    def moments(self, wanted: Iterable[str] | None = None) -> dict[str, Moments]:
+        """Moments by variant, in order of name.
+
+        Args:
+            wanted: columns to sum, derived ones too; without it every column there is.
+        Raises:
+            KeyError: a wanted column is not there.
+        """
+        columns = with_derived(self.columns, self.columns if wanted is None else wanted)
         return {
-            str(name): Moments.of({c: values[self.variant == name] for c, values in self.columns.items()})
+            str(name): Moments.of({c: values[self.variant == name] for c, values in columns.items()})
             for name in np.unique(self.variant)
         }
 
