@@ -164,25 +164,21 @@ def _meet(
     ids = impressions["impression_id"].astype(object)
     best = np.arange(len(ids))
     if ids.duplicated().any():
-        best = (
-            best[~ids.iloc[best].duplicated().to_numpy()]
-            if cleaning.duplicates != "keep"
-            else _first_shown(impressions, shown, ids)
-        )
+        best = _first_shown(impressions, shown, ids)
     place = pd.Index(ids.iloc[best]).get_indexer(pd.Index(frame["impression_id"].astype(object)))
-    place = np.where(place >= 0, best[place], -1)
+    place = np.append(best, -1)[place]
     ok = own.reason == 0
     own.reason[ok & (place < 0)] = ORPHAN
     ok &= place >= 0
-    is_lost = np.isin(shown.reason[place], (MISSING, BAD_TIME, OUTSIDE))
-    own.reason[ok & is_lost] = DROPPED
-    ok &= ~is_lost
+    ok[ok] = ~np.isin(shown.reason[place[ok]], (MISSING, BAD_TIME, OUTSIDE))
+    own.reason[(own.reason == 0) & ~ok] = DROPPED
     if "at" in frame and "shown_at" in impressions:
-        delay = own.ms - shown.ms[place]
+        met = np.flatnonzero(ok)
+        delay = own.ms[met] - shown.ms[place[met]]
         if cleaning.late != "keep":
-            own.reason[ok & (delay > _ms(cleaning.attribution))] = LATE
+            own.reason[met[delay > _ms(cleaning.attribution)]] = LATE
         if cleaning.early != "keep":
-            own.reason[ok & (delay < -_ms(cleaning.clock_skew))] = EARLY
+            own.reason[met[delay < -_ms(cleaning.clock_skew)]] = EARLY
     if is_once and cleaning.repeated != "keep":
         could = np.flatnonzero(own.reason == 0)
         ties = [frame["event_id"]] if "event_id" in frame else []
