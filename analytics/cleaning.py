@@ -9,12 +9,11 @@ A row is dropped by the first rule that it breaks, in this order:
                  two_variants     its user was seen in more than one variant
                  bots             its user has more impressions than a person would
     clicks       missing_ids, bad_time, outside_window (the stop plus the attribution window), duplicates
-    (purchases)  orphans          no impression of this experiment has that id
-                 impression_dropped   its impression was dropped for its ids, its time or the window
+    (purchases)  orphans          no impression that passed the first four rules has that id
                  early            before its impression by more than the clock skew
                  late             after its impression by more than the attribution window
                  repeated         its impression was clicked before; click-through counts it once
-                 impression_dropped   its impression was dropped for its user
+                 impression_dropped   its impression was dropped by the rules for users
 
 Ids are opaque text: '007' is not '7', 'é' is not 'e' with an accent, and only null and nothing but
 spaces, tabs and line ends are blank. Times are compared to the millisecond.

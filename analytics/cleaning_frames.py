@@ -161,19 +161,13 @@ def _meet(
 
     if "impression_id" not in impressions:
         raise InvalidRequest("clicks can only be joined to impressions that have an id; name its column")
-    ids = impressions["impression_id"].astype(object)
-    best = np.arange(len(ids))
-    if ids.duplicated().any():
-        best = _first_shown(impressions, shown, ids)
-    place = pd.Index(ids.iloc[best]).get_indexer(pd.Index(frame["impression_id"].astype(object)))
-    place = np.append(best, -1)[place]
-    ok = own.reason == 0
-    own.reason[ok & (place < 0)] = ORPHAN
-    ok &= place >= 0
-    ok[ok] = ~np.isin(shown.reason[place[ok]], (MISSING, BAD_TIME, OUTSIDE))
-    own.reason[(own.reason == 0) & ~ok] = DROPPED
+    could = _first_shown(impressions, shown)
+    ids = impressions["impression_id"].astype(object).iloc[could]
+    found = pd.Index(ids).get_indexer(pd.Index(frame["impression_id"].astype(object)))
+    place = np.append(could, -1)[found]
+    own.reason[(own.reason == 0) & (place < 0)] = ORPHAN
     if "at" in frame and "shown_at" in impressions:
-        met = np.flatnonzero(ok)
+        met = np.flatnonzero(own.reason == 0)
         delay = own.ms[met] - shown.ms[place[met]]
         if cleaning.late != "keep":
             own.reason[met[delay > _ms(cleaning.attribution)]] = LATE
@@ -188,11 +182,13 @@ def _meet(
     return np.asarray(place, np.intp)
 
 
-def _first_shown(impressions: pd.DataFrame, shown: _Rows, ids: pd.Series[Any]) -> NDArray[np.intp]:
-    """The earliest row of each id, those that could count before the others."""
-    ties = [impressions["user"], impressions["variant"]]
-    order = _earliest_first(shown.ms, ties, np.arange(len(ids)))
-    order = order[np.argsort(shown.reason[order] != 0, kind="stable")]
+def _first_shown(impressions: pd.DataFrame, shown: _Rows) -> NDArray[np.intp]:
+    """The rows that passed by themselves, of each id the earliest."""
+    could = np.flatnonzero(shown.reason == 0)
+    ids = impressions["impression_id"]
+    if not ids.iloc[could].duplicated().any():
+        return could
+    order = _earliest_first(shown.ms, [impressions["user"], impressions["variant"]], could)
     return order[~ids.iloc[order].duplicated().to_numpy()]
 
 

@@ -20,7 +20,7 @@ Column = sa.ColumnElement[Any]
 
 MISSING, BAD_TIME, OUTSIDE, DUPLICATE, MIXED, BOT = range(1, 1 + len(IMPRESSION_RULES))
 ORPHAN, EARLY, LATE, REPEATED, DROPPED = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
-JOINED_REASONS = (EARLY, LATE, REPEATED, DROPPED)
+MET_REASONS = (EARLY, LATE, REPEATED)
 
 SQLITE_TIME = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]*"
 """How SQLAlchemy writes a time into SQLite; it sorts as it runs."""
@@ -63,31 +63,16 @@ def pairs_of_log(
     columns = ["impressions", *(["clicks"] if names.clicked else [])]
     if not tables.outcomes:
         return Pairs(counted.cte(name), tuple(columns), ())
-    hits = _hits(sql, tables, cleaning, shown, f"{name}_hits", by_day=by_day)
+    hits = _hits(sql, tables, cleaning, shown, by_day=by_day)
     sums, outcome_columns, dropped = _hit_sums(hits, tables)
-    met = sa.select(hits.c.user, hits.c.variant, hits.c.day, *sums).where(hits.c.shown_reason == 0)
-    met_sums = met.group_by(hits.c.user, hits.c.variant, hits.c.day).subquery("met_sums")
+    met_keys = [hits.c.user, hits.c.variant, *([hits.c.day] if by_day else [])]
+    met = sa.select(*met_keys, *sums).group_by(*met_keys).subquery("met_sums")
     found = counted.subquery("counted")
-    match = [found.c[key] == met_sums.c[key] for key in ("user", "variant", *(["day"] if by_day else []))]
-    extra = [sa.func.coalesce(met_sums.c[n], 0).label(n) for n in (*outcome_columns, *dropped)]
-    joined = sa.select(*found.c, *extra).select_from(
-        found.outerjoin(met_sums, sa.and_(*match, found.c.reason == 0))
-    )
-    lost = _lost(found, hits, sums, (*outcome_columns, *dropped))
-    return Pairs(sa.union_all(joined, lost).cte(name), (*columns, *outcome_columns), dropped)
-
-
-def _lost(
-    found: sa.Subquery, hits: sa.CTE, sums: Sequence[sa.Label[Any]], names: Sequence[str]
-) -> sa.Select[Any]:
-    """One row without a user: the outcomes whose impression was dropped for itself."""
-    total = sa.select(*sums).where(hits.c.shown_reason != 0).subquery("lost")
-    blank: dict[str, Column] = {
-        "impressions": sa.literal_column("0"),
-        "reason": sa.literal_column(str(MISSING)),
-    }
-    own = [blank[c.name] if c.name in blank else sa.cast(sa.null(), c.type).label(c.name) for c in found.c]
-    return sa.select(*own, *(sa.func.coalesce(total.c[name], 0) for name in names))
+    match = [found.c[key.name] == met.c[key.name] for key in met_keys]
+    extra = [sa.func.coalesce(met.c[column], 0).label(column) for column in (*outcome_columns, *dropped)]
+    joined = found.outerjoin(met, sa.and_(*match, found.c.reason == 0))
+    query = sa.select(*found.c, *extra).select_from(joined)
+    return Pairs(query.cte(name), (*columns, *outcome_columns), dropped)
 
 
 def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.Select[Any] | None:
@@ -205,8 +190,8 @@ def _ranked(rows: sa.Subquery, rank: Column, cleaning: Cleaning, name: str) -> s
 
 
 def _hits(
-    sql: _Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, name: str, *, by_day: bool
-) -> sa.CTE:
+    sql: _Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, *, by_day: bool
+) -> sa.Subquery:
     """Every outcome that found its impression, with the reason that the two of them give."""
     parts = []
     for log, table in tables.outcomes:
@@ -220,15 +205,13 @@ def _hits(
             value,
             shown.c.user,
             shown.c.variant,
-            shown.c.reason.label("shown_reason"),
-            (sql.day(shown.c.at) if by_day else sa.cast(sa.null(), sa.String)).label("day"),
-            _pair_reason(sql, log, tables, cleaning, shown, rows).label("reason"),
+            *([sql.day(shown.c.at).label("day")] if by_day else []),
+            _delay_reason(sql, log, tables, cleaning, shown, rows).label("reason"),
         ).select_from(rows.join(shown, sa.and_(shown.c.id == rows.c.id, shown.c.rank == 1)))
-        parts.append(query.where(rows.c.reason == 0))
-    met = sa.union_all(*parts)
+        parts.append(query.where(rows.c.reason == 0, shown.c.reason == 0))
+    hits = sa.union_all(*parts).subquery("met")
     if cleaning.repeated == "keep":
-        return met.cte(name).prefix_with("MATERIALIZED")
-    hits = met.subquery("met")
+        return hits
     once = [log.name for log, _ in tables.outcomes if log.is_once]
     rank = sa.func.row_number().over(
         partition_by=(hits.c.log, hits.c.id), order_by=(hits.c.reason, hits.c.at, sql.bytes(hits.c.event_id))
@@ -237,24 +220,25 @@ def _hits(
     is_again = sa.and_(ranked.c.log.in_(once), ranked.c.reason == 0, ranked.c.rank > 1)
     reason = sa.case((is_again, sa.literal_column(str(REPEATED))), else_=ranked.c.reason)
     others = [column for column in ranked.c if column.name not in ("reason", "rank")]
-    return sa.select(*others, reason.label("reason")).cte(name).prefix_with("MATERIALIZED")
+    return sa.select(*others, reason.label("reason")).subquery("hits")
 
 
-def _pair_reason(
+def _delay_reason(
     sql: _Sql, log: OutcomeLog, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, rows: sa.Subquery
 ) -> Column:
-    rules: list[tuple[Column, int]] = [(shown.c.reason.in_((MISSING, BAD_TIME, OUTSIDE)), DROPPED)]
-    if log.at is not None and tables.names.shown_at is not None:
-        delay = sql.milliseconds(shown.c.at, rows.c.at)
-        if cleaning.early != "keep":
-            rules.append((delay < -_ms(cleaning.clock_skew), EARLY))
-        if cleaning.late != "keep":
-            rules.append((delay > _ms(cleaning.attribution), LATE))
+    if log.at is None or tables.names.shown_at is None:
+        return sa.literal_column("0")
+    delay = sql.milliseconds(shown.c.at, rows.c.at)
+    rules: list[tuple[Column, int]] = []
+    if cleaning.early != "keep":
+        rules.append((delay < -_ms(cleaning.clock_skew), EARLY))
+    if cleaning.late != "keep":
+        rules.append((delay > _ms(cleaning.attribution), LATE))
     return _first_of(rules)
 
 
 def _hit_sums(
-    hits: sa.CTE, tables: LogTables
+    hits: sa.Subquery, tables: LogTables
 ) -> tuple[list[sa.Label[Any]], tuple[str, ...], tuple[str, ...]]:
     """What counts of each outcome, and how many rows each reason dropped; with the names of both."""
     sums: list[sa.Label[Any]] = []
@@ -266,7 +250,7 @@ def _hit_sums(
         if log.value:
             sums.append(sa.func.sum(sa.case((is_kept, hits.c.value), else_=0)).label(log.value_name))
         columns += log.columns
-        for reason in JOINED_REASONS:
+        for reason in MET_REASONS:
             name = dropped_name(log.name, reason)
             sums.append(_count(sa.and_(hits.c.log == log.name, hits.c.reason == reason)).label(name))
             dropped.append(name)
@@ -293,6 +277,8 @@ def _time_rules(
 
 def _first_of(rules: Sequence[tuple[Column, int]]) -> Column:
     """The number of the first rule that holds, else 0."""
+    if not rules:
+        return sa.literal_column("0")
     cases: list[tuple[Column, Column]] = [(holds, sa.literal_column(str(number))) for holds, number in rules]
     return sa.case(*cases, else_=sa.literal_column("0"))
 

@@ -20,7 +20,7 @@ from analytics.cleaning import (
 from analytics.cleaning_sql import (
     BOT,
     DROPPED,
-    JOINED_REASONS,
+    MET_REASONS,
     MIXED,
     ORPHAN,
     dropped_name,
@@ -179,7 +179,7 @@ def _outcome_funnel(
     dropped = {i: own.get(i, 0) for i in range(1, 1 + len(OUTCOME_RULES))}
     met = 0
     for reason, sums in by_reason.items():
-        for why in JOINED_REASONS:
+        for why in MET_REASONS:
             dropped[why] += sums[dropped_name(name, why)]
             met += sums[dropped_name(name, why)]
         met += sums[name]

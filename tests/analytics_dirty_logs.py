@@ -119,9 +119,6 @@ def reference(log: Log, rules: Cleaning) -> Expected:
             if shown[0] in best and rules.duplicates != "keep":
                 fate[n] = "duplicates"
             best.setdefault(str(shown[0]), n)
-    for n in order:
-        if not _is_blank(log.impressions[n][0]):
-            best.setdefault(str(log.impressions[n][0]), n)
     seen: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for n, (_, user, variant, at) in enumerate(log.impressions):
         if fate[n] == "kept":
@@ -185,8 +182,6 @@ def _judge_clicks(
 
 
 def _meet(log: Log, rules: Cleaning, fate: list[str], n: int, at: datetime, done: set[int]) -> str:
-    if fate[n] in ("missing_ids", "bad_time", "outside_window"):
-        return "impression_dropped"
     shown_at = log.impressions[n][3] or START
     if at < shown_at - rules.clock_skew and rules.early != "keep":
         return "early"
