@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from analytics.cuped import VariantEstimate, estimate_variants
 from analytics.errors import InsufficientData
 from analytics.metrics import Metric
-from analytics.ratio import Estimate, difference, relative_interval, relative_uplift
+from analytics.ratio import Estimate, Interval, difference, relative_interval, relative_uplift
 from analytics.results import Contrast
 from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look
 from analytics.sums import Moments
 from analytics.wording import quoted
+
+ALIKE = "all users of both variants behave alike, so the error cannot be estimated"
 
 
 def contrast_variants(
@@ -34,7 +35,7 @@ def contrast_variants(
     estimates = estimate_variants(moments, metric)
     return tuple(
         _contrast(
-            Contrast(treatment, control),
+            (treatment, control),
             estimates[treatment],
             estimates[control],
             moments[treatment].n + moments[control].n,
@@ -63,11 +64,11 @@ def contrast_estimates(
         n_users: of both together.
     """
     found = VariantEstimate(treatment, treatment), VariantEstimate(control, control)
-    return _contrast(Contrast(*names), *found, n_users, alpha, look, Anytime(planned_users))
+    return _contrast(names, *found, n_users, alpha, look, Anytime(planned_users))
 
 
 def _contrast(
-    result: Contrast,
+    names: tuple[str, str],
     treatment: VariantEstimate,
     control: VariantEstimate,
     n_users: int,
@@ -75,44 +76,51 @@ def _contrast(
     look: Look,
     anytime: Anytime,
 ) -> Contrast:
-    if treatment.adjusted is None:
-        return replace(result, why_none=f"in {quoted(result.treatment)}, {treatment.why_none}")
-    if control.adjusted is None:
-        return replace(result, why_none=f"in {quoted(result.control)}, {control.why_none}")
-    uplift = difference(treatment.adjusted, control.adjusted)
-    result = replace(result, effect=uplift.value, why_not_adjusted=treatment.why_not_adjusted)
-    if uplift.standard_error == 0:
-        reason = "all users of both variants behave alike, so the error cannot be estimated"
-        return replace(result, why_none=reason)
+    new, old = treatment.adjusted, control.adjusted
+    if new is None:
+        return Contrast(*names, why_none=f"in {quoted(names[0])}, {treatment.why_none}")
+    if old is None:
+        return Contrast(*names, why_none=f"in {quoted(names[1])}, {control.why_none}")
+    uplift = difference(new, old)
+    effect, error = uplift.value, uplift.standard_error
+    if error == 0:
+        return Contrast(*names, effect=effect, why_none=ALIKE, why_not_adjusted=treatment.why_not_adjusted)
     critical = look.critical(uplift, n_users, alpha)
     any_critical = anytime.critical(uplift, n_users, alpha)
-    result = replace(
-        result,
-        standard_error=uplift.standard_error,
-        ci_low=uplift.value - critical * uplift.standard_error,
-        ci_high=uplift.value + critical * uplift.standard_error,
+    relative, ends, why_no_relative = _relative(new, old, critical)
+    return Contrast(
+        *names,
+        effect=effect,
+        standard_error=error,
+        ci_low=effect - critical * error,
+        ci_high=effect + critical * error,
         p=look.p(uplift, n_users, alpha),
-        anytime_low=uplift.value - any_critical * uplift.standard_error,
-        anytime_high=uplift.value + any_critical * uplift.standard_error,
+        anytime_low=effect - any_critical * error,
+        anytime_high=effect + any_critical * error,
         anytime_p=anytime.p(uplift, n_users, alpha),
-        variance_reduction=_variance_reduction(treatment, control, uplift),
+        relative_uplift=relative,
+        relative_low=ends and ends.low,
+        relative_high=ends and ends.high,
+        variance_reduction=_variance_reduction(treatment, control, error),
+        why_no_relative=why_no_relative,
+        why_not_adjusted=treatment.why_not_adjusted,
     )
-    return _with_relative(result, treatment.adjusted, control.adjusted, critical)
 
 
-def _variance_reduction(
-    treatment: VariantEstimate, control: VariantEstimate, adjusted: Estimate
-) -> float | None:
+def _relative(
+    treatment: Estimate, control: Estimate, critical: float
+) -> tuple[float | None, Interval | None, str | None]:
+    """The relative uplift, its interval, and why either is missing."""
+    uplift: float | None = None
+    try:
+        uplift = relative_uplift(treatment, control)
+        return uplift, relative_interval(treatment, control, critical), None
+    except InsufficientData as reason:
+        return uplift, None, str(reason)
+
+
+def _variance_reduction(treatment: VariantEstimate, control: VariantEstimate, error: float) -> float | None:
+    """The share of the variance that the covariates took away."""
     if treatment.plain is treatment.adjusted or not (treatment.plain and control.plain):
         return None
-    before = difference(treatment.plain, control.plain).standard_error
-    return 1.0 - (adjusted.standard_error / before) ** 2
-
-
-def _with_relative(result: Contrast, treatment: Estimate, control: Estimate, critical: float) -> Contrast:
-    try:
-        result = replace(result, relative_uplift=relative_uplift(treatment, control))
-        low, high = relative_interval(treatment, control, critical)
-    except InsufficientData as reason:
-        return replace(result, why_no_relative=str(reason))
-    return replace(result, relative_low=low, relative_high=high)
+    return 1.0 - (error / difference(treatment.plain, control.plain).standard_error) ** 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics.errors import InsufficientData
 from analytics.metrics import Covariate, Metric
@@ -71,22 +71,29 @@ def _adjusted_variants(
     if not parts:
         return {}
     everyone = _sum(parts.values())
-    usable, why_not = _usable(metric.covariates, parts, everyone)
+    faults = {c: _fault(c, parts.values()) for c in metric.covariates}
+    usable = [covariate for covariate, fault in faults.items() if fault is None]
     ratios: list[RatioColumns] = [*usable, metric]
     try:
-        slopes = _slopes(ratio_covariances(everyone, ratios)) if usable else []
+        pooled = ratio_covariances(everyone, ratios)
         within = {name: ratio_covariances(of_variant, ratios) for name, of_variant in parts.items()}
     except InsufficientData as reason:
-        slopes, why_not, within = [], f"not adjusted: {reason}", {}
-    if not slopes:
-        return {n: VariantEstimate(found[n].plain, found[n].plain, why_not_adjusted=why_not) for n in parts}
+        return {name: replace(found[name], why_not_adjusted=f"not adjusted: {reason}") for name in parts}
+    faults |= {c: "it is the same for all users" for i, c in enumerate(usable) if pooled[i][i] == 0}
+    why_not = (
+        "; ".join(f"not adjusted for “{c.name}”: {fault}" for c, fault in faults.items() if fault) or None
+    )
+    if all(faults.values()):
+        return {name: replace(found[name], why_not_adjusted=why_not) for name in parts}
+    slopes = _slopes(pooled)
     return {
-        name: VariantEstimate(
-            plain := found[name].plain,
-            _adjusted(plain, _gaps(of_variant, everyone, usable), within[name], slopes) if plain else None,
+        name: replace(
+            found[name],
+            adjusted=_adjusted(plain, _gaps(of_variant, everyone, usable), within[name], slopes),
             why_not_adjusted=why_not,
         )
         for name, of_variant in parts.items()
+        if (plain := found[name].plain)
     }
 
 
@@ -97,22 +104,15 @@ def _sum(parts: Iterable[Moments]) -> Moments:
     return first
 
 
-def _usable(
-    covariates: Sequence[Covariate], parts: Mapping[str, Moments], everyone: Moments
-) -> tuple[list[Covariate], str | None]:
-    """The covariates that can be adjusted for, and a sentence about those that cannot."""
-    usable, problems = [], []
-    for covariate in dict.fromkeys(covariates):
-        try:
-            if any(part.total(covariate.denominator) == 0 for part in parts.values()):
-                raise InsufficientData("some variant has nothing of it from before")
-            if ratio_covariances(everyone, [covariate])[0][0] == 0:
-                raise InsufficientData("it is the same for all users")
-        except InsufficientData as reason:
-            problems.append(f"not adjusted for “{covariate.name}”: {reason}")
-        else:
-            usable.append(covariate)
-    return usable, "; ".join(problems) or None
+def _fault(covariate: Covariate, parts: Iterable[Moments]) -> str | None:
+    """Why a covariate cannot be computed in every variant."""
+    y, x = covariate.numerator, covariate.denominator
+    for part in parts:
+        if not all(map(math.isfinite, (part.product(y, y), part.product(x, x)))):
+            return "a value is not a finite number"
+        if part.total(x) == 0:
+            return "some variant has nothing of it from before"
+    return None
 
 
 def _slopes(covariances: Matrix) -> list[float]:

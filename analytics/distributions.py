@@ -3,6 +3,9 @@
 `scipy.special` is imported on first use: it costs more than the rest of the package together.
 """
 
+FARTHEST = 20.0
+"""Standard normal value up to which its tail is translated to Student's t exactly."""
+
 
 def t_quantile(probability: float, degrees_of_freedom: float) -> float:
     """Where Student's t has `probability` to its left."""
@@ -40,9 +43,15 @@ def normal_probability(value: float) -> float:
 
 
 def t_as_normal(statistic: float, degrees_of_freedom: float) -> float:
-    """The standard normal value with the same two-sided p-value as Student's t, with its sign."""
+    """The standard normal value with the same two-sided p-value as Student's t, with its sign.
+
+    Beyond 20 standard errors, where tails leave floating point, both grow in proportion.
+    """
     from scipy.special import ndtri, stdtr
 
+    farthest = _farthest_t(degrees_of_freedom)
+    if abs(statistic) >= farthest:
+        return FARTHEST * statistic / farthest
     size = -float(ndtri(stdtr(degrees_of_freedom, -abs(statistic))))
     return size if statistic > 0 else -size
 
@@ -51,7 +60,15 @@ def normal_as_t(value: float, degrees_of_freedom: float) -> float:
     """The inverse of `t_as_normal`, for a value above zero."""
     from scipy.special import ndtr, stdtrit
 
+    if value >= FARTHEST:
+        return _farthest_t(degrees_of_freedom) * value / FARTHEST
     return -float(stdtrit(degrees_of_freedom, float(ndtr(-value))))
+
+
+def _farthest_t(degrees_of_freedom: float) -> float:
+    from scipy.special import ndtr, stdtrit
+
+    return -float(stdtrit(degrees_of_freedom, float(ndtr(-FARTHEST))))
 
 
 def chi_square_p(statistic: float, degrees_of_freedom: int) -> float:
@@ -67,3 +84,10 @@ def chi_square_noncentrality(threshold: float, degrees_of_freedom: int, power: f
 
     critical = chdtri(degrees_of_freedom, threshold)
     return float(chndtrinc(critical, degrees_of_freedom, 1.0 - power))
+
+
+def kolmogorov_p(statistic: float) -> float:
+    """The probability that the largest gap between n uniform values and their law is this, times sqrt(n)."""
+    from scipy.special import kolmogorov
+
+    return float(kolmogorov(statistic))

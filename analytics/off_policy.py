@@ -208,8 +208,9 @@ class _Log:
             raise ValueError(f"one reward, propensity, probability and user per decision, got {shapes}")
         names, codes = np.unique(ids, return_inverse=True)
         problem = _problem(r, p, t)
-        weight = np.zeros(len(r)) if problem else t / p
-        return cls(r, weight, codes.reshape(-1), len(names), problem)
+        nothing = np.zeros(len(r))
+        reward, weight = (nothing, nothing) if problem else (r, t / p)
+        return cls(reward, weight, codes.reshape(-1), len(names), problem)
 
     def by_user(self, values: Floats) -> Floats:
         """(n_users,), the sums over each user's decisions."""
@@ -258,7 +259,8 @@ def _parts(
         raise ValueError(f"one prediction per decision is wanted, got {q.shape} and {v.shape}")
     limit = largest_weight if method == "switch" else np.inf
     trusted = np.where(log.weight <= limit, log.weight, 0.0)
-    return v + trusted * (log.reward - q), ones
+    with np.errstate(over="ignore", invalid="ignore"):
+        return v + trusted * (log.reward - q), ones
 
 
 def _value(log: _Log, method: Method, parts: tuple[Floats, Floats], alpha: float) -> PolicyValue:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
@@ -128,9 +127,7 @@ def ratio_covariances(moments: Moments, ratios: Sequence[RatioColumns]) -> list[
     if moments.n == 1:
         raise InsufficientData("one user alone shows no spread between users, so there is no error to state")
     parts = [_linearised(moments, ratio) for ratio in ratios]
-    centred: dict[tuple[str, str], float] = {}
-    for a, b in combinations_with_replacement(dict.fromkeys(name for part in parts for name, _ in part), 2):
-        centred[a, b] = centred[b, a] = _centred(moments, a, b)
+    centred = _centred(moments, list(dict.fromkeys(name for part in parts for name, _ in part)))
     matrix = [[0.0] * len(parts) for _ in parts]
     for i, first in enumerate(parts):
         for j, second in enumerate(parts[: i + 1]):
@@ -222,16 +219,25 @@ def _linearised(moments: Moments, ratio: RatioColumns) -> list[tuple[str, float]
     """What the ratio is made of to first order: columns and their coefficients."""
     x = moments.total(ratio.denominator)
     value = _check_sums(moments.n, moments.total(ratio.numerator), x)
-    mean = x / moments.n
-    return [(ratio.numerator, 1.0 / mean), (ratio.denominator, -value / mean)]
+    slope = moments.n / x
+    if not math.isfinite(slope * value):
+        raise InsufficientData("the denominator is too small to divide by")
+    return [(ratio.numerator, slope), (ratio.denominator, -value * slope)]
 
 
-def _centred(moments: Moments, a: str, b: str) -> float:
-    """The covariance of two columns over n - 1."""
-    n, product = moments.n, moments.product(a, b)
-    if not math.isfinite(product):
-        raise InsufficientData("a value is not a finite number")
-    return (n * product - moments.total(a) * moments.total(b)) / (n * (n - 1))
+def _centred(moments: Moments, names: list[str]) -> dict[tuple[str, str], float]:
+    """The covariance over n - 1 of every two columns."""
+    n = moments.n
+    totals = [moments.total(name) for name in names]
+    found: dict[tuple[str, str], float] = {}
+    for i, a in enumerate(names):
+        for j in range(i + 1):
+            b = names[j]
+            covariance = (n * moments.product(a, b) - totals[i] * totals[j]) / (n * (n - 1))
+            if not math.isfinite(covariance):
+                raise InsufficientData("a value is not a finite number")
+            found[a, b] = found[b, a] = covariance
+    return found
 
 
 def _whole_numbers(values: tuple[float, ...]) -> tuple[list[int], int]:

@@ -28,17 +28,22 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Anytime:
-    """As many looks as one likes, at any time, with leave to stop; see `anytime_critical`."""
+    """As many looks as one likes, at any time, with leave to stop; see `anytime_critical`.
+
+    The formula holds for many users. The first looks have few, and an error estimated from a handful can be
+    far too small; so its half-width is taken to where Student's t has the same tail.
+    """
 
     planned_users: int = PLANNED_USERS
 
     def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Half-width of the interval in standard errors."""
-        return anytime_critical(n_users, alpha=alpha, planned_users=self.planned_users)
+        normal = anytime_critical(n_users, alpha=alpha, planned_users=self.planned_users)
+        return normal_as_t(normal, uplift.degrees_of_freedom)
 
     def p(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Below alpha exactly when the interval of `critical` excludes zero."""
-        statistic = uplift.value / uplift.standard_error
+        statistic = t_as_normal(uplift.value / uplift.standard_error, uplift.degrees_of_freedom)
         return anytime_p(statistic, n_users, alpha=alpha, planned_users=self.planned_users)
 
 

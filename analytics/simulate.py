@@ -55,6 +55,39 @@ def simulate_units(
     return Units(_names(n_users), variant, {"clicks": clicks, "impressions": impressions})
 
 
+def simulate_with_history(
+    rng: np.random.Generator,
+    n_users: int,
+    ctr: Mapping[str, float],
+    *,
+    history: float = 1.0,
+    shares: Mapping[str, float] | None = None,
+    shoppers: Shoppers = Shoppers(),
+) -> Units:
+    """One row per user after the whole experiment, with what the user did before it, for CUPED.
+
+    A user keeps a rate of impressions, exponential around `impressions_per_user`, and a click probability;
+    before the experiment everybody clicks as in the first variant named. Users without impressions stay.
+
+    Args:
+        history: how many times as long as the experiment the time before it was watched.
+    """
+    variant, propensity = _assign(rng, n_users, ctr, shares, shoppers)
+    before = next(iter(ctr.values()))
+    lift = np.array([ctr[str(name)] for name in np.unique(variant)])[
+        np.unique(variant, return_inverse=True)[1]
+    ]
+    rate = rng.exponential(shoppers.impressions_per_user, n_users)
+    impressions, pre_impressions = rng.poisson(rate), rng.poisson(history * rate)
+    columns = {
+        "clicks": rng.binomial(impressions, propensity),
+        "impressions": impressions,
+        "pre_clicks": rng.binomial(pre_impressions, np.minimum(propensity * before / lift, 1.0)),
+        "pre_impressions": pre_impressions,
+    }
+    return Units(_names(n_users), variant, columns)
+
+
 def simulate_days(
     rng: np.random.Generator,
     n_users: int,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.corrections import adjust
 from analytics.distributions import chi_square_noncentrality, chi_square_p
 
 THRESHOLD = 0.0005
@@ -89,6 +90,63 @@ def sample_ratio(
     statistic = sum((users.get(name, 0) - n) ** 2 / n for name, n in planned.items())
     p = chi_square_p(statistic, len(planned) - 1)
     return SampleRatio(users, expected, p, threshold, detectable_loss(planned, threshold=threshold))
+
+
+@dataclass(frozen=True)
+class SampleRatioBy:
+    """The sample-ratio check in each of several groups of users, such as days or devices.
+
+    Attributes:
+        groups: the check within each group; each says itself what it could have seen.
+        adjusted_p: their p-values, adjusted by Holm for how many there are.
+    """
+
+    groups: Mapping[str, SampleRatio]
+    adjusted_p: Mapping[str, float | None]
+    threshold: float
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """The groups whose split is not the planned one."""
+        return tuple(name for name, p in self.adjusted_p.items() if p is not None and p < self.threshold)
+
+    @property
+    def is_alarm(self) -> bool:
+        """True when any group's split is not the planned one."""
+        return bool(self.alarms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON."""
+        return {
+            "threshold": self.threshold,
+            "is_alarm": self.is_alarm,
+            "alarms": list(self.alarms),
+            "groups": {
+                name: {**check.to_dict(), "adjusted_p": self.adjusted_p[name]}
+                for name, check in self.groups.items()
+            },
+        }
+
+
+def sample_ratio_by(
+    groups: Mapping[str, Mapping[str, int]],
+    shares: Mapping[str, float] | None,
+    *,
+    threshold: float = THRESHOLD,
+) -> SampleRatioBy:
+    """`sample_ratio` within every group, and which groups raise the alarm when all are looked at.
+
+    A fault that began on one day, or on one kind of device, drowns in the total and shows here. Groups
+    must not share users: by day, count users on their first day alone.
+
+    Args:
+        groups: users per variant in each group.
+    Raises:
+        ValueError: as `sample_ratio`.
+    """
+    checks = {name: sample_ratio(users, shares, threshold=threshold) for name, users in groups.items()}
+    adjusted = adjust([check.p for check in checks.values()])
+    return SampleRatioBy(checks, dict(zip(checks, adjusted, strict=True)), threshold)
 
 
 def detectable_loss(expected: Mapping[str, float], *, threshold: float, power: float = POWER) -> float | None:

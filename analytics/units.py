@@ -100,16 +100,14 @@ class UnitDays:
         changes = {
             (a, b): after[a] * rows[b] + rows[a] * after[b] - rows[a] * rows[b] for a, b in pairs_of(rows)
         }
+        names, name_code = np.unique(variant, return_inverse=True)
+        dates, date_code = np.unique(day, return_inverse=True)
+        cells, cell = np.unique(name_code * len(dates) + date_code, return_inverse=True)
+        parts = _sum_cells(cell, is_first, rows, changes)
         steps: dict[str, dict[str, Moments]] = {}
-        for name in np.unique(variant):
-            of_variant = steps.setdefault(str(name), {})
-            for date in np.unique(day[variant == name]):
-                here = (variant == name) & (day == date)
-                of_variant[str(date)] = Moments(
-                    int(is_first[here].sum()),
-                    {c: values[here].sum().item() for c, values in rows.items()},
-                    {pair: values[here].sum().item() for pair, values in changes.items()},
-                )
+        for number, moments in zip(cells, parts, strict=True):
+            name, date = divmod(int(number), len(dates))
+            steps.setdefault(str(names[name]), {})[str(dates[date])] = moments
         return accumulate_days(steps)
 
     def _is_first(self) -> NDArray[np.bool_]:
@@ -145,6 +143,24 @@ def accumulate_days(steps: Mapping[str, Mapping[str, Moments]]) -> dict[str, dic
                 so_far = so_far + of_variant[day]
             running[name][day] = so_far
     return running
+
+
+def _sum_cells(
+    cell: NDArray[np.intp],
+    is_first: NDArray[np.bool_],
+    rows: Mapping[str, NDArray[Any]],
+    changes: Mapping[tuple[str, str], NDArray[Any]],
+) -> list[Moments]:
+    """What the rows of each cell add, (n,) rows in cells numbered from 0."""
+    order = np.argsort(cell, kind="stable")
+    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
+    n_new = _sum_groups(is_first[order].astype(np.int64), starts).tolist()
+    totals = {name: _sum_groups(values[order], starts).tolist() for name, values in rows.items()}
+    products = {pair: _sum_groups(values[order], starts).tolist() for pair, values in changes.items()}
+    return [
+        Moments(n, {name: t[i] for name, t in totals.items()}, {pair: p[i] for pair, p in products.items()})
+        for i, n in enumerate(n_new)
+    ]
 
 
 def _running_totals(values: NDArray[Any], is_first: NDArray[np.bool_]) -> NDArray[Any]:

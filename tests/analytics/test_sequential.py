@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from analytics import compare, simulate_days
-from analytics.sequential import anytime_critical
+from analytics import CTR, Metric, Moments, contrast_variants, simulate_days
+from analytics.sequential import anytime_critical, anytime_p
 
 
 def test_the_formula_worked_by_hand() -> None:
@@ -46,10 +46,39 @@ def test_fourteen_daily_looks_at_nothing_break_the_plain_interval_but_not_this_o
         world = simulate_days(rng, 700, {"a": 0.08, "b": 0.08})
         looks = world.cumulative_moments()
         daily = [
-            compare({name: looks[name][day] for name in looks}, control="a", planned_users=700)["b"]
+            contrast_variants({n: looks[n][day] for n in looks}, CTR, [("b", "a")], planned_users=700)[0]
             for day in looks["a"]
         ]
         plain += any((c.p or 1.0) < 0.05 for c in daily)
         anytime += any((c.anytime_low or 0.0) > 0 or (c.anytime_high or 0.0) < 0 for c in daily)
     assert plain / n_runs > 0.12
     assert anytime / n_runs <= 0.05
+
+
+@pytest.mark.parametrize("n_users", [50, 5_000, 10**6])
+@pytest.mark.parametrize("alpha", [0.01, 0.05])
+def test_the_anytime_p_is_alpha_where_the_interval_ends(n_users: int, alpha: float) -> None:
+    end = anytime_critical(n_users, alpha=alpha)
+    assert anytime_p(end, n_users, alpha=alpha) == pytest.approx(alpha, rel=1e-9)
+    assert anytime_p(-1.01 * end, n_users, alpha=alpha) < alpha
+    assert anytime_p(0.0, n_users, alpha=alpha) == 1.0
+
+
+def test_looks_from_the_first_few_users_on_are_safe_although_their_errors_are_not() -> None:
+    rng = np.random.default_rng(9)
+    n_runs, wrong, plain = 150, 0, 0
+    for _ in range(n_runs):
+        clicks = rng.binomial(20, 0.05, size=(2, 100))
+        found = [
+            contrast_variants(
+                {"a": Moments.of({"clicks": clicks[0, :n]}), "b": Moments.of({"clicks": clicks[1, :n]})},
+                Metric.mean("clicks"),
+                [("b", "a")],
+                planned_users=200,
+            )[0]
+            for n in [*range(2, 12), *range(12, 101, 8)]
+        ]
+        wrong += any((c.anytime_p or 1) < 0.05 for c in found)
+        plain += any((c.p or 1) < 0.05 for c in found)
+    assert plain / n_runs > 0.2
+    assert wrong / n_runs <= 0.05

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analytics import CTR, compare, simulate_days, simulate_units
+from analytics import CTR, compare, simulate_days, simulate_units, simulate_with_history
 from analytics.sums import Sums
 
 N_RUNS = 2000
@@ -58,3 +58,16 @@ def test_the_same_seed_gives_the_same_days() -> None:
     first, second = (simulate_days(np.random.default_rng(4), 50, {"a": 0.1, "b": 0.1}) for _ in range(2))
     assert (first.user == second.user).all()
     assert (first["clicks"] == second["clicks"]).all()
+
+
+def test_history_is_the_same_person_before_the_lift() -> None:
+    units = simulate_with_history(np.random.default_rng(5), 100_000, {"a": 0.05, "b": 0.08}, history=2.0)
+    for name, truth in {"a": 0.05, "b": 0.08}.items():
+        here = units.variant == name
+        assert units["clicks"][here].sum() / units["impressions"][here].sum() == pytest.approx(
+            truth, rel=0.03
+        )
+        past = units["pre_clicks"][here].sum() / units["pre_impressions"][here].sum()
+        assert past == pytest.approx(0.05, rel=0.03)
+    assert units["pre_impressions"].mean() == pytest.approx(40, rel=0.03)
+    assert np.corrcoef(units["pre_impressions"], units["impressions"])[0, 1] > 0.9

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analytics import sample_ratio
+from analytics import sample_ratio, sample_ratio_by
 from analytics.srm import detectable_loss
 
 
@@ -84,3 +84,46 @@ def test_the_detectable_loss_is_seen_four_times_in_five() -> None:
 
 def test_a_handful_of_users_cannot_show_even_the_loss_of_a_variant() -> None:
     assert sample_ratio({"a": 6, "b": 6}, {"a": 1, "b": 1}).detectable_loss is None
+
+
+def test_a_split_that_broke_on_one_day_drowns_in_the_total_and_shows_by_day() -> None:
+    sound = {"a": 10_000, "b": 10_000}
+    days = {f"2030-01-{day:02}": sound for day in range(1, 31)} | {"2030-01-31": {"a": 10_000, "b": 9_000}}
+    total = {name: sum(users[name] for users in days.values()) for name in "ab"}
+    assert not sample_ratio(total, {"a": 1, "b": 1}).is_alarm
+    found = sample_ratio_by(days, {"a": 1, "b": 1})
+    assert found.alarms == ("2030-01-31",)
+    assert found.is_alarm
+    assert found.to_dict()["groups"]["2030-01-31"]["adjusted_p"] == found.adjusted_p["2030-01-31"]
+
+
+def test_looking_at_many_groups_raises_no_more_false_alarms() -> None:
+    rng = np.random.default_rng(7)
+    draws = rng.binomial(1000, 0.5, size=(2000, 20))
+    alarms = [
+        sample_ratio_by(
+            {str(i): {"a": int(a), "b": 1000 - int(a)} for i, a in enumerate(row)},
+            {"a": 1, "b": 1},
+            threshold=0.05,
+        ).is_alarm
+        for row in draws
+    ]
+    assert 0.03 < np.mean(alarms) < 0.065
+
+
+def test_groups_that_cannot_be_checked_say_why_and_raise_no_alarm() -> None:
+    found = sample_ratio_by({"tv": {"a": 1, "b": 0}, "phone": {"a": 500, "b": 510}}, {"a": 1, "b": 1})
+    assert "fewer than 5" in (found.groups["tv"].why_none or "")
+    assert found.adjusted_p["tv"] is None
+    assert found.adjusted_p["phone"] == found.groups["phone"].p
+    assert not found.is_alarm
+
+
+def test_tea_tasting_agrees() -> None:
+    import pandas as pd
+    import tea_tasting as tt
+
+    frame = pd.DataFrame({"variant": ["a"] * 5200 + ["b"] * 4900})
+    inference = tt.SampleRatio(1, method="norm", correction=False)
+    theirs = tt.Experiment({"r": inference}, variant="variant").analyze(frame, control="a")["r"]
+    assert sample_ratio({"a": 5200, "b": 4900}, {"a": 1, "b": 1}).p == pytest.approx(theirs.pvalue, rel=1e-9)
