@@ -42,6 +42,15 @@ class Pairs:
     dropped: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Part:
+    """The impressions shown in [start, end), of the selected users where there is such a selection."""
+
+    start: datetime | None
+    end: datetime | None
+    users: sa.Select[Any] | None = None
+
+
 def pairs_of_log(
     dialect: str,
     tables: LogTables,
@@ -50,11 +59,16 @@ def pairs_of_log(
     *,
     by_day: bool = False,
     name: str = "pairs",
+    part: Part | None = None,
 ) -> Pairs:
-    """The sums of every (user, variant, reason), rows of broken rules among them."""
-    sql = _Sql(dialect)
+    """The sums of every (user, variant, reason), rows of broken rules among them.
+
+    Args:
+        part: look only at these impressions; right where an id cannot repeat.
+    """
+    sql = Sql(dialect)
     names = tables.names
-    shown = _marked_impressions(sql, tables, cleaning, experiment)
+    shown = _marked_impressions(sql, tables, cleaning, experiment, part)
     day = [sql.day(shown.c.at).label("day")] if by_day else []
     keys = [shown.c.user, shown.c.variant, shown.c.reason, *day]
     first = [] if names.shown_at is None else [sa.func.min(shown.c.at).label("first_at")]
@@ -77,7 +91,7 @@ def pairs_of_log(
 
 def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.Select[Any] | None:
     """Rows of each outcome log by the reason that the row itself gives: (log, reason, rows)."""
-    sql = _Sql(dialect)
+    sql = Sql(dialect)
     parts = []
     for log, table in tables.outcomes:
         rows = _marked_outcomes(sql, log, table, cleaning)
@@ -89,9 +103,20 @@ def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.S
     return None if not parts else sa.select(sa.union_all(*parts).subquery("reasons"))
 
 
+def reasons_at_the_edges(
+    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str, start: datetime, end: datetime
+) -> list[sa.Select[Any]]:
+    """Impressions without a time, or outside of [start, end), by reason: (reason, rows), a query an edge."""
+    sql = Sql(dialect)
+    shown = _marked_impressions(sql, tables, cleaning, experiment, Part(None, None))
+    counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
+    edges = (shown.c.at.is_(None), shown.c.at < sql.time(start), shown.c.at >= sql.time(end))
+    return [counted.where(edge) for edge in edges]
+
+
 def judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
     """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
-    sql = _Sql(dialect)
+    sql = Sql(dialect)
     table = pairs.table
     reason: list[tuple[Any, Any]] = [(table.c.reason != 0, table.c.reason)]
     source: sa.FromClause = table
@@ -126,14 +151,16 @@ def judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
 
 
 def _marked_impressions(
-    sql: _Sql, tables: LogTables, cleaning: Cleaning, experiment: str | None
+    sql: Sql, tables: LogTables, cleaning: Cleaning, experiment: str | None, part: Part | None = None
 ) -> sa.Subquery:
     """Every impression of the experiment with the reason that the row itself gives, and its rank by id."""
     names, log = tables.names, tables.impressions
     keys = (names.user, names.variant, names.impression_id)
     ids = [log.column(name) for name in keys if name is not None]
     impression_id = log.column(names.impression_id)
-    variant = sa.literal_column("''", sa.String) if names.variant is None else log.column(names.variant)
+    variant = (
+        sa.literal_column("''", sa.String) if names.variant is None else _text(log.column(names.variant))
+    )
     at = log.column(names.shown_at)
     rules = [
         (sql.any_blank(ids), MISSING),
@@ -142,14 +169,21 @@ def _marked_impressions(
     reason = _first_of(rules)
     query = sa.select(
         impression_id.label("id"),
-        log.column(names.user).label("user"),
+        _text(log.column(names.user)).label("user"),
         variant.label("variant"),
         at.label("at"),
         reason.label("reason"),
         *([log.column(names.clicked).label("clicked")] if names.clicked else []),
     )
     if names.experiment is not None and experiment is not None:
-        query = query.where(log.column(names.experiment) == experiment)
+        belongs = log.column(names.experiment)
+        # within a part its times select best, which SQLite without statistics does not know
+        query = query.where((belongs if part is None else sa.func.coalesce(belongs, "")) == experiment)
+    if part is not None:
+        bounds = ((at.__ge__, part.start), (at.__lt__, part.end))
+        query = query.where(*(holds(sql.time(bound)) for holds, bound in bounds if bound is not None))
+        if part.users is not None:
+            query = query.where(log.column(names.user).in_(part.users))
     if log.is_unique or names.impression_id is None:
         return query.add_columns(sa.literal_column("1").label("rank")).subquery("shown")
     rows = query.subquery("read")
@@ -158,7 +192,7 @@ def _marked_impressions(
     return _ranked(rows, rank, cleaning, "shown")
 
 
-def _marked_outcomes(sql: _Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
+def _marked_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
     """Every row of an outcome log with the reason that the row itself gives."""
     ids = [table.column(name) for name in (log.event_id, log.impression_id) if name is not None]
     at = table.column(log.at)
@@ -190,7 +224,7 @@ def _ranked(rows: sa.Subquery, rank: Column, cleaning: Cleaning, name: str) -> s
 
 
 def _hits(
-    sql: _Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, *, by_day: bool
+    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, *, by_day: bool
 ) -> sa.Subquery:
     """Every outcome that found its impression, with the reason that the two of them give."""
     parts = []
@@ -224,7 +258,7 @@ def _hits(
 
 
 def _delay_reason(
-    sql: _Sql, log: OutcomeLog, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, rows: sa.Subquery
+    sql: Sql, log: OutcomeLog, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, rows: sa.Subquery
 ) -> Column:
     if log.at is None or tables.names.shown_at is None:
         return sa.literal_column("0")
@@ -263,7 +297,7 @@ def dropped_name(log: str, reason: int) -> str:
 
 
 def _time_rules(
-    sql: _Sql, name: str | None, at: Column, cleaning: Cleaning, stopped_at: datetime | None
+    sql: Sql, name: str | None, at: Column, cleaning: Cleaning, stopped_at: datetime | None
 ) -> list[tuple[Column, int]]:
     if name is None:
         return []
@@ -283,6 +317,11 @@ def _first_of(rules: Sequence[tuple[Column, int]]) -> Column:
     return sa.case(*cases, else_=sa.literal_column("0"))
 
 
+def _text(column: Column) -> Column:
+    """An id as the opaque text that it is."""
+    return column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)
+
+
 def _count(holds: Column) -> Column:
     return sa.func.sum(sa.case((holds, 1), else_=0))
 
@@ -291,7 +330,7 @@ def _ms(duration: timedelta) -> int:
     return duration // timedelta(milliseconds=1)
 
 
-class _Sql:
+class Sql:
     """What the two dialects say differently about the same thing."""
 
     def __init__(self, dialect: str) -> None:
@@ -328,6 +367,13 @@ class _Sql:
         if self.is_sqlite:
             return sa.func.substr(at, 1, 10)
         return sa.func.to_char(sa.func.timezone("UTC", at), "YYYY-MM-DD")
+
+    def epoch_ms(self, at: Column) -> Column:
+        """Milliseconds since 1970."""
+        if self.is_sqlite:
+            days = sa.func.julianday(at) - 2_440_587.5
+            return sa.cast(sa.func.round(days * 86_400_000.0), sa.BigInteger)
+        return sa.cast(sa.func.round(sa.extract("epoch", at) * 1000), sa.BigInteger)
 
     def milliseconds(self, start: Column, end: Column) -> Column:
         if self.is_sqlite:

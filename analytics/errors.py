@@ -64,6 +64,14 @@ class UnknownExperiment(AnalyticsError):
         super().__init__(f"there is no experiment {name!r}, only {_listed(self.known)}; name one of these")
 
 
+class UnknownRollup(AnalyticsError):
+    """The rollup of an experiment was never refreshed, or was made for another definition."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"the rollup of experiment {name!r} {problem}; refresh it first")
+        self.name = name
+
+
 class UnknownVariant(AnalyticsError):
     """A variant was asked for that has neither users nor a planned share."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from analytics.derived import Derived
 from analytics.errors import MissingColumns
 from analytics.sums import Moments, pairs_of
 
@@ -37,21 +38,37 @@ class UserRows:
 
     Attributes:
         table: user, variant, reason (0 where the user counts), and columns.
-        columns: quantity -> column or expression.
+        columns: the quantities among its columns.
         counters: columns to sum by reason, for the funnel.
         lookups: further query parts with one row a `user`, whose other columns may be asked for too.
+        units: quantities kept as whole numbers of so many to one.
+        has_no_null: whether the quantities of the table are whole, wide and never null.
     """
 
     table: sa.FromClause
-    columns: Mapping[str, sa.ColumnElement[Any]]
+    columns: tuple[str, ...]
     counters: tuple[str, ...]
     lookups: tuple[sa.FromClause, ...] = ()
+    units: Mapping[str, int] = field(default_factory=dict)
+    has_no_null: bool = False
 
     def quantity(self, name: str) -> sa.ColumnElement[Any]:
-        """A number that may be multiplied: no null, and wide enough for the square of an integer."""
-        found = self.columns.get(name)
-        if found is None:
-            found = self._looked_up(name)
+        """A number per user, plain or derived, that may be multiplied."""
+        derived = None if name in self.columns else Derived.parse(name)
+        if derived is None:
+            return self._plain(name)
+        value = self._plain(derived.column)
+        if derived.bound is None:
+            return sa.case((value > 0, 1), else_=0)
+        return sa.case((value > derived.bound, derived.bound), else_=value)
+
+    def _plain(self, name: str) -> sa.ColumnElement[Any]:
+        """No null, and wide enough for the square of an integer."""
+        found = self.table.c[name] if name in self.columns else self._looked_up(name)
+        if name in self.columns and self.units.get(name, 1) != 1:
+            found = sa.cast(found, sa.Double) / float(self.units[name])
+        if name in self.columns and self.has_no_null:
+            return found
         wide = sa.cast(found, sa.BigInteger) if isinstance(found.type, sa.Integer) else found
         return sa.func.coalesce(wide, 0)
 

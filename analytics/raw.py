@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -80,12 +79,8 @@ def read_logs(
     lookups: list[sa.FromClause] = [] if users is None else [known_users(connection, users)]
     if any(name.startswith(PRE) for name in question.columns) and cleaning.started_at and pre_period:
         lookups.append(_before(dialect, tables, cleaning, pre_period))
-    rows = UserRows(
-        judged,
-        {name: in_units(judged.c[name], tables, name) for name in pairs.columns},
-        ("impressions", *outcomes, *pairs.dropped),
-        tuple(lookups),
-    )
+    counters = ("impressions", *outcomes, *pairs.dropped)
+    rows = UserRows(judged, pairs.columns, counters, tuple(lookups), units_of(tables))
     found = read_grouped(connection, rows, question)
     own = outcome_reasons(dialect, tables, cleaning)
     counts = {} if own is None else {(log, reason): n for log, reason, n in connection.execute(own)}
@@ -94,10 +89,9 @@ def read_logs(
     return Reading(found.moments, funnel)
 
 
-def in_units(column: sa.ColumnElement[Any], tables: LogTables, name: str) -> sa.ColumnElement[Any]:
-    """An amount in whole units of its currency."""
-    units = next((log.value_units for log, _ in tables.outcomes if log.value and log.value_name == name), 1)
-    return column if units == 1 else sa.cast(column, sa.Double) / float(units)
+def units_of(tables: LogTables) -> dict[str, int]:
+    """Quantities whose amounts are kept as whole numbers of so many to one."""
+    return {log.value_name: log.value_units for log, _ in tables.outcomes if log.value}
 
 
 def known_users(connection: sa.Connection, users: Users) -> sa.FromClause:
@@ -147,7 +141,13 @@ def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: tim
     pairs = pairs_of_log(
         dialect, without_variants(tables), before_start(cleaning, pre_period), None, name="before"
     )
-    quantities = [in_units(pairs.table.c[name], tables, name).label(PRE + name) for name in pairs.columns]
+    units = units_of(tables)
+    quantities = [
+        (pairs.table.c[name] if units.get(name, 1) == 1 else pairs.table.c[name] / float(units[name])).label(
+            PRE + name
+        )
+        for name in pairs.columns
+    ]
     return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.reason == 0).subquery("pre")
 
 
