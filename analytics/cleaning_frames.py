@@ -88,6 +88,22 @@ def clean(impressions: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame], clean
     return CleanFrame(rows, tuple(sums), Funnel(tuple(funnels), _n_pairs(rows), users))
 
 
+def clean_totals(rows: pd.DataFrame, quantities: list[str], cleaning: Cleaning) -> CleanFrame:
+    """The rows of the users who count, from a table of totals; several rows of one user are added up later.
+
+    The funnel's log is `totals`, and its rules are missing_ids, two_variants and bots.
+
+    Raises:
+        InvalidRequest: `two_variants="first"`, which totals cannot tell.
+    """
+    own = _by_itself(rows, ["user", "variant"], "", cleaning, None)
+    reason = _judge_users(rows, own, cleaning, weights=rows["impressions"].to_numpy(float))
+    kept = rows.loc[reason == 0, ["user", "variant", *quantities]]
+    users = {rule: _n_users(rows, reason == code) for rule, code in _USER_RULES.items()}
+    funnel = Funnel((_log_funnel("totals", reason, IMPRESSION_RULES),), _n_pairs(kept), users)
+    return CleanFrame(kept, tuple(quantities), funnel)
+
+
 _USER_RULES = {"two_variants": MIXED, "bots": BOT}
 
 
@@ -192,8 +208,17 @@ def _first_shown(impressions: pd.DataFrame, shown: _Rows) -> NDArray[np.intp]:
     return order[~ids.iloc[order].duplicated().to_numpy()]
 
 
-def _judge_users(impressions: pd.DataFrame, shown: _Rows, cleaning: Cleaning) -> Reasons:
-    """The reasons once the users are judged: seen in several variants, or too busy."""
+def _judge_users(
+    impressions: pd.DataFrame,
+    shown: _Rows,
+    cleaning: Cleaning,
+    weights: NDArray[np.float64] | None = None,
+) -> Reasons:
+    """The reasons once the users are judged: seen in several variants, or too busy.
+
+    Args:
+        weights: (n,), the impressions that each row stands for; one without it.
+    """
     reason = shown.reason.copy()
     could = np.flatnonzero(reason == 0)
     users = impressions["user"].iloc[could].astype("category").cat.codes.to_numpy()
@@ -205,8 +230,9 @@ def _judge_users(impressions: pd.DataFrame, shown: _Rows, cleaning: Cleaning) ->
     )
     pair_user = users[first_row]
     pair_reason = np.zeros(len(found), np.int8)
+    n_shown = n_rows if weights is None else np.bincount(row_pair, weights[could], minlength=len(found))
     if cleaning.bot_bound is not None:
-        pair_reason[n_rows > cleaning.bot_bound] = BOT
+        pair_reason[n_shown > cleaning.bot_bound] = BOT
     if cleaning.two_variants != "keep" and len(found):
         n_variants = np.bincount(pair_user)
         mixed = n_variants[pair_user] > 1

@@ -89,6 +89,22 @@ def read_logs(
     return Reading(found.moments, funnel)
 
 
+def daily_rows_of_logs(
+    connection: sa.Connection, names: EventLogs, experiment: str | None, cleaning: Cleaning
+) -> tuple[sa.Subquery, dict[str, int]]:
+    """One row a user who counts and day: user_id, variant, day (ISO) and the quantities; with their units."""
+    dialect = connection.dialect.name
+    tables = LogTables.find(connection, names)
+    judged = judged_pairs(dialect, pairs_of_log(dialect, tables, cleaning, experiment), cleaning)
+    daily = pairs_of_log(dialect, tables, cleaning, experiment, by_day=True, name="daily")
+    rows = daily.table
+    same = sa.and_(rows.c.user == judged.c.user, rows.c.variant == judged.c.variant)
+    query = sa.select(
+        rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
+    ).select_from(rows.join(judged, same))
+    return query.where(rows.c.reason == 0, judged.c.reason == 0).subquery("days"), units_of(tables)
+
+
 def units_of(tables: LogTables) -> dict[str, int]:
     """Quantities whose amounts are kept as whole numbers of so many to one."""
     return {log.value_name: log.value_units for log, _ in tables.outcomes if log.value}
