@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analytics.distributions import normal_probability, normal_quantile
-from analytics.ratio import Estimate, difference
+from analytics.errors import InsufficientData
+from analytics.ratio import SMALLEST, Estimate, difference
 
 PRIOR_DEVIATION = 0.2
 """Standard deviation of relative effects before the data: two in three change a metric by less."""
@@ -65,15 +66,18 @@ def posterior(
         raise ValueError(
             f"wanted a prior deviation above 0 and alpha in (0, 1), got {prior_deviation}, {alpha}"
         )
-    uplift = difference(treatment, control)
+    try:
+        uplift = difference(treatment, control)
+    except InsufficientData as reason:
+        return Posterior(why_none=str(reason))
     if uplift.standard_error == 0:
         return Posterior(why_none="all users of both variants behave alike, so there is no error to weigh")
-    if control.value <= 0:
+    if control.value < SMALLEST:
         return Posterior(why_none="the prior is relative to the control, which is not above zero")
     prior = prior_deviation * control.value
-    shrinkage = 1.0 / (1.0 + (uplift.standard_error / prior) ** 2)
-    mean = shrinkage * uplift.value
-    deviation = math.sqrt(shrinkage) * uplift.standard_error
+    root = math.hypot(1.0, uplift.standard_error / prior)
+    mean = uplift.value / root / root
+    deviation = uplift.standard_error / root
     reach = normal_quantile(1.0 - alpha / 2.0) * deviation
     z = mean / deviation
     density = math.exp(-z * z / 2.0) / math.sqrt(2.0 * math.pi)

@@ -15,7 +15,7 @@ from analytics.errors import InsufficientData, MissingColumns, UnknownVariant
 from analytics.metrics import CTR, Metric
 from analytics.ratio import ratio_from_sums, ratio_value
 from analytics.results import Comparison, Contrast, DailySeries, DayPoint, VariantResult
-from analytics.sequential import FIXED, PLANNED_USERS, Look
+from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look
 from analytics.srm import THRESHOLD, sample_ratio
 from analytics.sums import Moments
 from analytics.units import UnitDays, Units
@@ -50,7 +50,8 @@ def compare(
             (treatment, control) pairs by name.
         shares: planned shares by variant name, for the sample-ratio check and for variants without users.
         days: moments of each variant up to each day, for the course of the metric.
-        planned_users: users of two variants together at the planned end; tunes the anytime interval.
+        planned_users: users of two variants together at the planned end; tunes the anytime interval,
+            unless `look` brings its own.
         look: what was planned about looking; the intervals and p-values follow it.
     Raises:
         MissingColumns: what the metric is made of was not summed.
@@ -84,10 +85,11 @@ def compare(
         variants=variants,
         contrasts=_with_holm(contrasts),
         srm=sample_ratio({name: m.n for name, m in moments.items()}, shares, threshold=srm_threshold),
-        planned_users=planned_users,
+        planned_users=look.planned_users if isinstance(look, Anytime) else planned_users,
         conclusion="",
         experiment=experiment,
         days=_course(days, moments, metric, alpha),
+        look=look,
     )
     return replace(comparison, conclusion=conclude(comparison))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analytics.results import Comparison, Contrast
 from analytics.wording import (
     amount,
+    capitalized,
     confidence,
     count,
     listed,
@@ -31,7 +34,7 @@ def sentences(comparison: Comparison) -> list[str]:
         found.append("There is only one variant, so there is nothing to compare it with.")
     if sum(c.p is not None for c in contrasts) > 1:
         found.append("The p-values are adjusted for several comparisons (Holm).")
-    return found
+    return [sentence for sentence in (*found, *_adjustment(contrasts), comparison.look.sentence) if sentence]
 
 
 def split_sentence(comparison: Comparison) -> str:
@@ -82,6 +85,18 @@ def distinct_contrasts(comparison: Comparison) -> list[Contrast]:
         if pair not in found or order.index(contrast.control) < order.index(contrast.treatment):
             found[pair] = contrast
     return list(found.values())
+
+
+def _adjustment(contrasts: Sequence[Contrast]) -> list[str]:
+    """What the past explained, and what of it could not be used."""
+    cuts = [c.variance_reduction for c in contrasts if c.variance_reduction is not None]
+    problems = dict.fromkeys(c.why_not_adjusted for c in contrasts if c.why_not_adjusted)
+    found = [f"{capitalized(problem)}." for problem in problems]
+    if cuts:
+        least, most = (f"{100 * cut:.0f}" for cut in (min(cuts), max(cuts)))
+        share = f"{most}%" if least == most else f"{least} to {most}%"
+        found.insert(0, f"What users did before explains {share} of the variance and is taken out.")
+    return found
 
 
 def _uplift(comparison: Comparison, contrast: Contrast) -> str:

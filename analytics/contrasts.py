@@ -41,7 +41,7 @@ def contrast_variants(
             moments[treatment].n + moments[control].n,
             alpha,
             look,
-            Anytime(planned_users),
+            _beside(look, planned_users),
         )
         for treatment, control in pairs
     )
@@ -64,7 +64,12 @@ def contrast_estimates(
         n_users: of both together.
     """
     found = VariantEstimate(treatment, treatment), VariantEstimate(control, control)
-    return _contrast(names, *found, n_users, alpha, look, Anytime(planned_users))
+    return _contrast(names, *found, n_users, alpha, look, _beside(look, planned_users))
+
+
+def _beside(look: Look, planned_users: int) -> Anytime:
+    """The any-time rule that is told beside `look`: the same where it is one already."""
+    return look if isinstance(look, Anytime) else Anytime(planned_users)
 
 
 def _contrast(
@@ -81,7 +86,10 @@ def _contrast(
         return Contrast(*names, why_none=f"in {quoted(names[0])}, {treatment.why_none}")
     if old is None:
         return Contrast(*names, why_none=f"in {quoted(names[1])}, {control.why_none}")
-    uplift = difference(new, old)
+    try:
+        uplift = difference(new, old)
+    except InsufficientData as reason:
+        return Contrast(*names, why_none=str(reason))
     effect, error = uplift.value, uplift.standard_error
     if error == 0:
         return Contrast(*names, effect=effect, why_none=ALIKE, why_not_adjusted=treatment.why_not_adjusted)
@@ -123,4 +131,5 @@ def _variance_reduction(treatment: VariantEstimate, control: VariantEstimate, er
     """The share of the variance that the covariates took away."""
     if treatment.plain is treatment.adjusted or not (treatment.plain and control.plain):
         return None
-    return 1.0 - (error / difference(treatment.plain, control.plain).standard_error) ** 2
+    before = difference(treatment.plain, control.plain).standard_error
+    return 1.0 - (error / before) ** 2 if before > 0 else None

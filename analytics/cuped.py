@@ -86,15 +86,13 @@ def _adjusted_variants(
     if all(faults.values()):
         return {name: replace(found[name], why_not_adjusted=why_not) for name in parts}
     slopes = _slopes(pooled)
-    return {
-        name: replace(
-            found[name],
-            adjusted=_adjusted(plain, _gaps(of_variant, everyone, usable), within[name], slopes),
-            why_not_adjusted=why_not,
-        )
-        for name, of_variant in parts.items()
-        if (plain := found[name].plain)
-    }
+    adjusted = {}
+    for name, of_variant in parts.items():
+        plain = found[name].plain
+        if plain is not None:
+            estimate = _adjusted(plain, _gaps(of_variant, everyone, usable), within[name], slopes)
+            adjusted[name] = replace(found[name], adjusted=estimate, why_not_adjusted=why_not)
+    return adjusted
 
 
 def _sum(parts: Iterable[Moments]) -> Moments:

@@ -11,8 +11,11 @@ from analytics.cuped import estimate_variants
 from analytics.distributions import normal_probability, normal_quantile
 from analytics.errors import InsufficientData
 from analytics.metrics import Metric
-from analytics.ratio import Estimate, ratio_from_sums
+from analytics.ratio import SMALLEST, Estimate, ratio_from_sums
 from analytics.sums import Moments, Sums
+
+WILDEST = 1e6
+"""Standard error in shares of the metric above which nothing can be planned from it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ class Baseline:
 
     @classmethod
     def _of(cls, estimate: Estimate, n_users: int) -> Baseline:
-        if estimate.value <= 0 or estimate.standard_error == 0:
+        if estimate.value < SMALLEST or estimate.standard_error == 0:
             raise InsufficientData("planning needs a metric above zero that differs between users")
+        if estimate.standard_error / estimate.value > WILDEST:
+            raise InsufficientData("the metric is lost in the differences between users; cap it, or wait")
         return cls(estimate.value, n_users * estimate.standard_error**2, n_users)
 
 

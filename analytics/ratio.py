@@ -21,6 +21,10 @@ ROUNDING = 10**12
 """A sum of squared floats of which less than this part is left has left only rounding."""
 
 
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Beyond these a number's square may leave floating point; no shop's metric comes near."""
+
+
 class RatioColumns(Protocol):
     """Two columns of the unit table whose totals are divided: a metric, or a covariate."""
 
@@ -39,11 +43,21 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its standard error and the degrees of freedom of that error."""
+    """A value with its standard error and the degrees of freedom of that error.
+
+    Raises:
+        InsufficientData: a number that is not finite, or too large to compute with.
+    """
 
     value: float
     standard_error: float
     degrees_of_freedom: float
+
+    def __post_init__(self) -> None:
+        if not (abs(self.value) < LARGEST and 0 <= self.standard_error < LARGEST):
+            raise InsufficientData("a value is too large to compute with")
+        if self.standard_error < SMALLEST:
+            object.__setattr__(self, "standard_error", 0.0)
 
     def interval(self, alpha: float = 0.05) -> Interval:
         """The two-sided 1 - alpha interval of Student's t."""
@@ -152,6 +166,8 @@ def ratio_value(sums: Sums) -> float:
 def difference(treatment: Estimate, control: Estimate) -> Estimate:
     """Treatment minus control, two independent groups of users, with Welch's degrees of freedom.
 
+    Raises:
+        InsufficientData: too large to compute with.
     Source: Welch, Biometrika 1947, 34(1-2), the equation of Satterthwaite.
     """
     effect = treatment.value - control.value
@@ -169,7 +185,7 @@ def relative_uplift(treatment: Estimate, control: Estimate) -> float:
     Raises:
         InsufficientData: control is not above zero.
     """
-    if control.value <= 0:
+    if control.value < SMALLEST:
         raise InsufficientData("the control is not above zero, so nothing can be stated relative to it")
     return treatment.value / control.value - 1.0
 
@@ -190,11 +206,11 @@ def relative_interval(treatment: Estimate, control: Estimate, critical: float) -
     """
     ratio = relative_uplift(treatment, control) + 1.0
     error = critical * control.standard_error / control.value
-    g = error**2
+    g = error * error
     if g >= 1.0:
         raise InsufficientData("the control is too close to zero for a relative interval to have two ends")
     numerator_error = critical * treatment.standard_error / control.value
-    half_width = math.sqrt(numerator_error**2 * (1.0 - g) + (ratio * error) ** 2)
+    half_width = math.hypot(numerator_error * math.sqrt(1.0 - g), ratio * error)
     return Interval((ratio - half_width) / (1.0 - g) - 1.0, (ratio + half_width) / (1.0 - g) - 1.0)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from analytics.errors import UnknownVariant
 from analytics.metrics import Metric
+from analytics.sequential import FIXED, Look
 from analytics.srm import SampleRatio
 
 
@@ -123,6 +124,7 @@ class Comparison:
         contrasts: in the order asked for.
         srm: the sample-ratio check; read it first.
         days: the metric as it built up, where daily data were given.
+        look: what was planned about looking.
         conclusion: all of it in a few plain sentences.
     """
 
@@ -136,6 +138,7 @@ class Comparison:
     conclusion: str
     experiment: str | None = None
     days: DailySeries | None = None
+    look: Look = FIXED
 
     def __getitem__(self, key: str | tuple[str, str]) -> Contrast:
         treatment, control = key if isinstance(key, tuple) else (key, self.control)
@@ -156,6 +159,7 @@ class Comparison:
             "variants": {name: self.variant_dict(name) for name in self.variants},
             "comparisons": {contrast.name: contrast.to_dict() for contrast in self.contrasts},
             "planned_users": self.planned_users,
+            "look": asdict(self.look),
             "days": self.days.to_dict() if self.days else None,
         }
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from analytics.cuped import VariantEstimate, estimate_variants
 from analytics.distributions import chi_square_p
+from analytics.errors import InsufficientData
 from analytics.metrics import Metric
 from analytics.ratio import Estimate, difference
 from analytics.sums import Moments
+
+FARTHEST = 1e6
+"""Standard errors from the common effect beyond which a segment is no farther."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ def interaction(effects: Mapping[str, Estimate], left_out: Mapping[str, str] | N
         return Interaction(names, missing, why_none="there are not two segments to tell apart")
     smallest = min(effect.standard_error for effect in used.values())
     weights = [(smallest / effect.standard_error) ** 2 for effect in used.values()]
-    values = [effect.value for effect in used.values()]
-    common = math.fsum(map(operator.mul, weights, values)) / math.fsum(weights)
-    squares = [((value - common) / smallest) ** 2 for value in values]
-    statistic = math.fsum(map(operator.mul, weights, squares))
+    common = math.fsum(w * effect.value for w, effect in zip(weights, used.values(), strict=True))
+    common /= math.fsum(weights)
+    distances = [(effect.value - common) / effect.standard_error for effect in used.values()]
+    statistic = math.fsum(min(abs(distance), FARTHEST) ** 2 for distance in distances)
     freedom = len(used) - 1
     return Interaction(names, missing, statistic, freedom, chi_square_p(statistic, freedom), common)
 
@@ -83,5 +86,8 @@ def segment_interaction(
         elif c.adjusted is None:
             left_out[name] = f"in “{control}”, {c.why_none}"
         else:
-            effects[name] = difference(t.adjusted, c.adjusted)
+            try:
+                effects[name] = difference(t.adjusted, c.adjusted)
+            except InsufficientData as reason:
+                left_out[name] = str(reason)
     return interaction(effects, left_out)

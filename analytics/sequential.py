@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from analytics.distributions import normal_as_t, t_as_normal, t_quantile, t_two_sided_p
 from analytics.group_sequential import obrien_fleming, obrien_fleming_p
@@ -16,6 +17,13 @@ PLANNED_USERS = 10_000
 @dataclass(frozen=True)
 class Fixed:
     """One look, at a time chosen beforehand."""
+
+    rule: Literal["fixed"] = "fixed"
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it; nothing, where it is what everybody expects."""
+        return ""
 
     def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Half-width of the interval in standard errors."""
@@ -35,6 +43,12 @@ class Anytime:
     """
 
     planned_users: int = PLANNED_USERS
+    rule: Literal["anytime"] = "anytime"
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it."""
+        return "The intervals and p-values hold at any time, however often one looks."
 
     def critical(self, uplift: Estimate, n_users: int, alpha: float) -> float:
         """Half-width of the interval in standard errors."""
@@ -60,10 +74,19 @@ class PlannedLooks:
 
     fractions: tuple[float, ...]
     look: int
+    rule: Literal["planned"] = "planned"
 
     def __post_init__(self) -> None:
         if not 1 <= self.look <= len(self.fractions):
             raise ValueError(f"the looks are numbered 1 to {len(self.fractions)}, there is no {self.look}")
+
+    @property
+    def sentence(self) -> str:
+        """What the reader must know of it."""
+        return (
+            f"This is look {self.look} of {len(self.fractions)} that were planned; "
+            "the intervals and p-values allow for all of them (O'Brien-Fleming)."
+        )
 
     @classmethod
     def evenly(cls, looks: int, look: int) -> PlannedLooks:
@@ -126,7 +149,7 @@ def anytime_p(
         ValueError: as `anytime_critical`.
     """
     information = _information(n_users, alpha, planned_users)
-    exponent = statistic**2 * information / (2.0 * (information + 1.0))
+    exponent = statistic * statistic * information / (2.0 * (information + 1.0))
     return min(1.0, math.sqrt(information + 1.0) * math.exp(-exponent))
 
 

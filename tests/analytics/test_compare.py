@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import Comparison, Metric, Units, compare
+from analytics import (
+    Anytime,
+    Comparison,
+    Covariate,
+    Metric,
+    PlannedLooks,
+    Units,
+    compare,
+    simulate_with_history,
+)
 from analytics.corrections import holm
 from analytics.errors import MissingColumns, UnknownVariant
 from analytics.report import html_report, markdown_report
@@ -187,3 +198,27 @@ def test_one_variant_alone_has_nothing_to_be_compared_with() -> None:
 def test_alpha_outside_0_and_1_is_refused() -> None:
     with pytest.raises(ValueError, match="alpha"):
         compare(units(a=BUSY, b=KEEN), control="a", alpha=1.0)
+
+
+def test_the_conclusion_says_what_was_adjusted_for_and_how_one_may_look() -> None:
+    world = simulate_with_history(np.random.default_rng(2), 900, {"a": 0.06, "b": 0.06})
+    metric = Metric("ctr", "clicks", "impressions", (Covariate("pre_clicks", "pre_impressions"),))
+    found = compare(world, control="a", metric=metric, look=Anytime(900))
+    assert f"explains {100 * (found['b'].variance_reduction or 0):.0f}% of the variance" in found.conclusion
+    assert found.conclusion.endswith("hold at any time, however often one looks.")
+    assert (found["b"].ci_low, found["b"].p) == (found["b"].anytime_low, found["b"].anytime_p)
+    assert found.planned_users == 900
+    planned = compare(world, control="a", look=PlannedLooks.evenly(5, 2))
+    assert "This is look 2 of 5 that were planned" in planned.conclusion
+    assert planned.to_dict()["look"] == {"fractions": (0.2, 0.4, 0.6, 0.8, 1.0), "look": 2, "rule": "planned"}
+    without = Units(world.user, world.variant, {**world.columns, "pre_impressions": world["clicks"] * 0})
+    spoiled = compare(without, control="a", metric=metric)
+    assert "Not adjusted for “pre_clicks/pre_impressions”: some variant has nothing" in spoiled.conclusion
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, analytics; print(sorted({'pandas', 'scipy', 'sqlalchemy', 'torch'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
