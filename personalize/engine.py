@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from personalize.data.catalogue import read_product, read_products, read_products_by_id, read_styles
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
-from personalize.data.experiments import assign, is_running, may_join, read_experiment
+from personalize.data.experiments import assign, forget_user, is_running, may_join, read_experiment
 from personalize.data.identifiers import checked_id, new_id
 from personalize.data.records import (
     CatalogueProduct,
@@ -364,7 +364,9 @@ class Engine:
         """Erase every row about a user, and what is remembered of them; returns the number of rows."""
         checked_id("user_id", user_id)
         with self._locked([user_id]):
-            n_rows = self._write(lambda session: erase_user(session, user_id))
+            n_rows = self._write(
+                lambda session: forget_user(session.connection(), user_id) + erase_user(session, user_id)
+            )
             self._knowledge.learn(lambda history: history.forget(user_id))
             self._variants.pop(user_id, None)
         return n_rows

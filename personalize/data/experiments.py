@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from analytics.assignment import free_range, traffic_range, variant_of
 from analytics.definition import CTR_TEXT, DAY, Definition
+from analytics.rollup import forget_user as forget_user
 from personalize.data.database import in_chunks, insert_new, upsert
 from personalize.data.identifiers import checked_id
 from personalize.data.schema import Assignment, Experiment
