@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from analytics.commands import comparison, planning
+from analytics.commands import comparison, planning, refreshing
 from analytics.errors import AnalyticsError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 
 comparison.register(app)
 planning.register(app)
+refreshing.register(app)
 
 
 def main() -> None:

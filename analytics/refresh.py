@@ -108,6 +108,9 @@ class Refreshing:
         made_with: str,
     ) -> Refreshing:
         """Find the logs and the rollup; one made with other settings is emptied."""
+        if connection.dialect.name == "sqlite":
+            # a day touches most pages of the user days: SQLite's 2 MB would read and write them again and again
+            connection.exec_driver_sql("PRAGMA cache_size = -64000")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
         tables = RollupTables.of(pairs.columns, pairs.dropped)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from analytics import UnitDays, compare, simulate_units
 from analytics.__main__ import main
@@ -305,3 +306,27 @@ def test_a_slip_is_one_sentence(
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+def test_a_rollup_is_made_and_kept_by_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, logs: dict[str, Path]
+) -> None:
+    path = tmp_path / "logs.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    times = {"shown_at": sa.DateTime(), "clicked_at": sa.DateTime()}
+    shown = pd.read_parquet(logs["impressions"]).rename(columns={"user": "user_id"}).assign(experiment="demo")
+    clicks = pd.read_parquet(logs["clicks"])
+    for name, frame, time in (("impressions", shown, "shown_at"), ("clicks", clicks, "clicked_at")):
+        frame[time] = pd.to_datetime(frame[time]).dt.tz_localize(None)
+        frame.to_sql(name, engine, index=False, dtype=times)
+    (tmp_path / "demo.toml").write_text('name = "demo"\nvariants = {control = 0.5, personal = 0.5}\n')
+    asked = ("--database", str(path), "--experiment", "demo", "--definition", str(tmp_path / "demo.toml"))
+    for said in ("made anew", "up to date"):
+        assert run(monkeypatch, "refresh", *asked) == 0
+        assert said in capsys.readouterr().out
+    assert run(monkeypatch, "compare", *asked, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["came_from"] == "rollup"
+    assert printed["funnel"]["logs"][0]["dropped"]["missing_ids"] == 1
+    assert run(monkeypatch, "refresh", *source(logs)) == 2
+    assert "a rollup lives in a database" in capsys.readouterr().err
