@@ -109,7 +109,7 @@ class Refreshing:
     ) -> Refreshing:
         """Find the logs and the rollup; one made with other settings is emptied."""
         if connection.dialect.name == "sqlite":
-            # a day touches most pages of the user days: SQLite's 2 MB would read and write them again and again
+            # a day touches most pages of the user days; within 2 MB SQLite would read each again and again
             connection.exec_driver_sql("PRAGMA cache_size = -64000")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
