@@ -4,6 +4,8 @@ units = analytics.simulate_units(np.random.default_rng(0), 20_000, {"original": 
 print(analytics.compare(units, control="original").conclusion)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from analytics.aa import AaTest, aa_test
 from analytics.bayes import Posterior, posterior
 from analytics.compare import compare, daily_series
@@ -26,21 +28,60 @@ from analytics.sums import Moments, Sums
 from analytics.units import UnitDays, Units
 from analytics.winsor import cap_at, capped
 
+if TYPE_CHECKING:
+    from analytics.cleaning import Cleaning as Cleaning
+    from analytics.definition import Definition as Definition
+    from analytics.experiment import OBF as OBF
+    from analytics.experiment import Experiment as Experiment
+    from analytics.frames import Tables as Tables
+    from analytics.outcome import Measure as Measure
+    from analytics.outcome import Result as Result
+    from analytics.reading import Database as Database
+    from analytics.rollup import Rollup as Rollup
+
+_LATER = {
+    "OBF": "experiment",
+    "Cleaning": "cleaning",
+    "Database": "reading",
+    "Definition": "definition",
+    "Experiment": "experiment",
+    "Measure": "outcome",
+    "Result": "outcome",
+    "Rollup": "rollup",
+    "Tables": "frames",
+}
+"""What needs SQLAlchemy is imported when it is asked for: the statistics do without."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"analytics.{_LATER[name]}"), name)
+
+
 __all__ = [
     "CTR",
+    "OBF",
     "AaTest",
     "AnalyticsError",
     "Anytime",
+    "Cleaning",
     "Comparison",
     "Contrast",
     "Covariate",
     "DailySeries",
+    "Database",
     "DayPoint",
+    "Definition",
     "Estimate",
+    "Experiment",
     "Fixed",
     "Interaction",
     "Interval",
     "Look",
+    "Measure",
     "Metric",
     "Moments",
     "NonInferiority",
@@ -49,9 +90,12 @@ __all__ = [
     "PolicyUplift",
     "PolicyValue",
     "Posterior",
+    "Result",
+    "Rollup",
     "SampleRatio",
     "SampleRatioBy",
     "Sums",
+    "Tables",
     "UnitDays",
     "Units",
     "VariantEstimate",

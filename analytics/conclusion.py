@@ -45,7 +45,7 @@ def split_sentence(comparison: Comparison) -> str:
     if srm.is_alarm:
         return (
             f"Do not believe these numbers yet: users were not split as planned "
-            f"(sample-ratio p\u00a0{_p(srm.p)}; {_observed(comparison)}). "
+            f"(sample-ratio p\u00a0{p_words(srm.p)}; {_observed(comparison)}). "
             "Find out where users were lost or counted twice before reading on."
         )
     reach = (
@@ -53,7 +53,7 @@ def split_sentence(comparison: Comparison) -> str:
         if srm.detectable_loss is not None
         else "so few users could not show even the loss of a whole variant"
     )
-    return f"Users were split as planned (sample-ratio p\u00a0{_p(srm.p)}; {reach})."
+    return f"Users were split as planned (sample-ratio p\u00a0{p_words(srm.p)}; {reach})."
 
 
 def contrast_sentence(comparison: Comparison, contrast: Contrast) -> str:
@@ -62,7 +62,7 @@ def contrast_sentence(comparison: Comparison, contrast: Contrast) -> str:
     if contrast.p is None:
         return f"{treatment} and {control} cannot be compared: {contrast.why_none}."
     sure = confidence(comparison.alpha)
-    evidence = f"{sure} interval {_interval(comparison, contrast)}, p\u00a0{_p(contrast.p_holm)}"
+    evidence = f"{sure} interval {_interval(comparison, contrast)}, p\u00a0{p_words(contrast.p_holm)}"
     if not contrast.is_significant(comparison.alpha):
         if contrast.p < comparison.alpha:
             evidence += " once all comparisons are counted"
@@ -122,6 +122,7 @@ def _observed(comparison: Comparison) -> str:
     )
 
 
-def _p(p: float | None) -> str:
+def p_words(p: float | None) -> str:
+    """`= 0.032` or `< 0.0001`, held together on a line."""
     text = p_value(p)
     return (text if text.startswith("<") else f"= {text}").replace(" ", "\u00a0")

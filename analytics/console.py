@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from analytics.conclusion import sentences
+from analytics.cleaning import Funnel
+from analytics.conclusion import split_sentence
+from analytics.experiment_report import effects_table, funnel_table, segment_table
 from analytics.metrics import Metric
+from analytics.outcome import Result
 from analytics.power import Plan
-from analytics.results import Comparison
-from analytics.tables import Table, contrasts_table, variants_table
-from analytics.wording import amount, count, percent, quoted
+from analytics.srm import SampleRatio
+from analytics.tables import Table, split_table, variants_table
+from analytics.wording import amount, count, p_value, percent, quoted
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """The split first, then the numbers, then what they say."""
-    split, *findings = sentences(comparison)
-    style = "bold red" if comparison.srm.is_alarm else "yellow" if comparison.srm.p is None else "green"
+def print_result(result: Result, console: Console) -> None:
+    """The split first, then the numbers, then what they say, and which rows they were made from."""
+    split, *findings = result.decision.reasons
+    style = "bold red" if result.srm.is_alarm else "yellow" if result.srm.p is None else "green"
     console.print(escape(split), style=style)
-    print_table(variants_table(comparison), console)
-    if comparison.contrasts:
-        print_table(contrasts_table(comparison, is_brief=True), console)
+    for comparison in result.comparisons.values():
+        print_table(variants_table(comparison), console)
+    if result.effects:
+        print_table(effects_table(result, is_brief=True), console)
+    for segment in result.segments:
+        print_table(segment_table(result, segment), console)
     for finding in findings:
         console.print(escape(finding))
+    for log in result.funnel.logs if result.funnel else ():
+        if log.kept < log.rows:
+            kept = f"{count(log.kept)} of {count(log.rows)} rows of {log.log} count"
+            console.print(f"{kept}; `analytics funnel` tells why.", style="dim")
+
+
+def print_funnel(funnel: Funnel, console: Console) -> None:
+    """Every row of every log, once."""
+    for log in funnel.logs:
+        print_table(funnel_table(log), console)
+    console.print(f"{count(funnel.users)} users count.")
+
+
+def print_split(result: Result, checks: Mapping[str, SampleRatio], console: Console) -> None:
+    """The verdict on the split, and on the split within every segment."""
+    first = next(iter(result.comparisons.values()))
+    style = "bold red" if result.srm.is_alarm else "yellow" if result.srm.p is None else "green"
+    console.print(escape(split_sentence(first)), style=style)
+    print_table(split_table(first), console)
+    if checks:
+        rows = tuple(
+            (
+                name,
+                count(sum(check.observed.values())),
+                p_value(check.p),
+                "broken" if check.is_alarm else "sound",
+            )
+            for name, check in checks.items()
+        )
+        print_table(Table("Within segments", ("Segment", "Users", "p", "Split"), rows), console)
 
 
 def print_plan(plan: Plan, variant: str, metric: Metric, console: Console) -> None:

@@ -9,9 +9,10 @@ Three relations, tables or views, whose names are settings of `Relations`:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from analytics.definition import Definition, parse_definition
 from analytics.errors import InvalidRows, MissingColumns, UnknownExperiment, UnreadableSource
 from analytics.sums import Moments, pairs_of
 from analytics.units import COLUMNS, ExperimentSums, accumulate_days
@@ -50,17 +52,72 @@ def read_experiment(
         MissingColumns: the relation of units lacks what it must have.
         UnknownExperiment: the experiment has neither users nor a plan.
     """
+    with opened(database) as connection:
+        source = connection.engine.url.render_as_string(hide_password=True)
+        return _read(connection, source, experiment, columns, relations)
+
+
+@contextmanager
+def opened(database: str | Path | sa.Engine) -> Iterator[sa.Connection]:
+    """A connection for reading; whatever the database refuses is an error of ours.
+
+    Raises:
+        UnreadableSource: no such database, or it refused.
+    """
     engine = database if isinstance(database, sa.Engine) else _engine(database_url(database))
     source = engine.url.render_as_string(hide_password=True)
     try:
         with engine.connect() as connection:
-            return _read(connection, source, experiment, columns, relations)
+            yield connection
     except SQLAlchemyError as error:
         detail = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise UnreadableSource(source, f"the database refused ({detail})") from error
     finally:
         if engine is not database:
             engine.dispose()
+
+
+def stored_definition(connection: sa.Connection, relation: str, experiment: str) -> Definition | None:
+    """The definition in the table of experiments, as far as the table knows it; None without one.
+
+    Raises:
+        UnreadableSource: its shares do not read like {'a': 0.5}.
+        InvalidDefinition: what is stored cannot be.
+    """
+    table = _relation(connection, relation)
+    shares = _planned_shares(connection, relation, experiment)
+    if table is None or shares is None:
+        return None
+    known = [
+        sa.column(name, sa.JSON) if name in METRICS else table.c[name] for name in STORED if name in table.c
+    ]
+    query = sa.select(*known) if known else sa.select(sa.literal(experiment).label("name"))
+    row = connection.execute(query.select_from(table).where(table.c.name == experiment)).mappings().one()
+    weight = sum(shares.values())
+    variants = {name: share / weight for name, share in shares.items() if share > 0}
+    values = {name: _utc(value) for name, value in row.items() if value is not None}
+    return parse_definition({"name": experiment} | values | {"variants": variants})
+
+
+METRICS = ("goals", "guardrails")
+STORED = (
+    "name",
+    "salt",
+    "version",
+    "traffic",
+    "layer",
+    "layer_start",
+    "started_at",
+    "stopped_at",
+    "attribution_seconds",
+    "pre_period_days",
+    *METRICS,
+)
+
+
+def _utc(value: Any) -> Any:
+    """SQLite gives times back without their zone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def database_url(database: str | Path) -> sa.URL:
@@ -111,8 +168,21 @@ def _read(
     if days is None or not moments:
         return ExperimentSums(moments, None, shares)
     _require(source, days, ("experiment", "variant", "user_id", "day", "clicks", "impressions"))
-    steps = _daily_steps(connection, days, experiment, [c for c in columns if c in days.c])
-    return ExperimentSums(moments, accumulate_days(steps) or None, shares)
+    known = [c for c in columns if c in days.c]
+    mine = sa.select(*days.c).where(days.c.experiment == experiment).subquery("mine")
+    return ExperimentSums(moments, daily_moments(connection, mine, known, {}) or None, shares)
+
+
+def daily_moments(
+    connection: sa.Connection, days: sa.FromClause, columns: Sequence[str], units: Mapping[str, int]
+) -> dict[str, dict[str, Moments]]:
+    """Per variant and day the moments of the users' totals from the first day up to that day.
+
+    Args:
+        days: variant, user_id, day (ISO) and the columns; one row a user and day.
+        units: columns kept as whole numbers of so many to one.
+    """
+    return accumulate_days(_daily_steps(connection, days, columns, units))
 
 
 def _relation(connection: sa.Connection, name: str) -> sa.TableClause | None:
@@ -151,27 +221,26 @@ def _variant_moments(
 
 
 def _daily_steps(
-    connection: sa.Connection, days: sa.TableClause, experiment: str, columns: Sequence[str]
+    connection: sa.Connection, days: sa.FromClause, columns: Sequence[str], units: Mapping[str, int]
 ) -> dict[str, dict[str, Moments]]:
     """What each day added to the moments of the users' running totals; `UnitDays` says why it adds up."""
     user = (days.c.variant, days.c.user_id)
     values = {name: _value(days.c[name]) for name in columns}
+    values |= {
+        name: sa.cast(days.c[name], sa.Double) / float(n) for name, n in units.items() if name in values
+    }
     running = {
         name: sa.func.sum(value).over(partition_by=user, order_by=days.c.day, rows=(None, 0))
         for name, value in values.items()
     }
     visit = sa.func.row_number().over(partition_by=user, order_by=days.c.day)
-    rows = (
-        sa.select(
-            days.c.variant,
-            days.c.day,
-            visit.label("visit"),
-            *(value.label(f"{name}_today") for name, value in values.items()),
-            *(total.label(f"{name}_so_far") for name, total in running.items()),
-        )
-        .where(days.c.experiment == experiment)
-        .subquery()
-    )
+    rows = sa.select(
+        days.c.variant,
+        days.c.day,
+        visit.label("visit"),
+        *(value.label(f"{name}_today") for name, value in values.items()),
+        *(total.label(f"{name}_so_far") for name, total in running.items()),
+    ).subquery()
     today = {name: rows.c[f"{name}_today"] for name in columns}
     so_far = {name: rows.c[f"{name}_so_far"] for name in columns}
     query = (
@@ -214,20 +283,20 @@ def _number(value: Any) -> float:
     return value if isinstance(value, int) else float(value)
 
 
-def _variant_name(relation: sa.TableClause, variant: object, n_rows: int) -> str:
+def _variant_name(relation: sa.FromClause, variant: object, n_rows: int) -> str:
     if variant is None:
         raise InvalidRows(
-            relation.name, n_rows, "without a variant", "give each user the variant that was shown"
+            _name(relation), n_rows, "without a variant", "give each user the variant that was shown"
         )
     return str(variant)
 
 
-def _iso_date(relation: sa.TableClause, day: object, n_rows: int) -> str:
+def _iso_date(relation: sa.FromClause, day: object, n_rows: int) -> str:
     try:
         return date.fromisoformat(str(day)).isoformat()
     except ValueError:
         problem = f"with the day {str(day)!r}, which is no date such as 2030-01-31"
-        raise InvalidRows(relation.name, n_rows, problem, "let the view give ISO dates") from None
+        raise InvalidRows(_name(relation), n_rows, problem, "let the view give ISO dates") from None
 
 
 def _planned_shares(connection: sa.Connection, name: str, experiment: str) -> dict[str, float] | None:
@@ -255,3 +324,7 @@ def _known_experiments(connection: sa.Connection, units: sa.TableClause, name: s
     planned = [] if experiments is None else connection.scalars(sa.select(experiments.c.name)).all()
     counted = connection.scalars(sa.select(units.c.experiment).distinct()).all()
     return sorted({str(known) for known in (*planned, *counted)})
+
+
+def _name(relation: sa.FromClause) -> str:
+    return str(getattr(relation, "name", "the days"))

@@ -76,7 +76,9 @@ def draw_rows(
     return bottom + 24.0, drawn
 
 
-def draw_days(series: DailySeries, colours: Mapping[str, int], place: Place) -> tuple[float, list[str]]:
+def draw_days(
+    series: DailySeries, colours: Mapping[str, int], place: Place, *, has_tips: bool = True
+) -> tuple[float, list[str]]:
     """Height and elements of the courses over days, with the legend above."""
     drawn, top = _legend(series, colours, place)
     bottom = top + (220.0 if place.is_narrow else 270.0)
@@ -95,7 +97,7 @@ def draw_days(series: DailySeries, colours: Mapping[str, int], place: Place) -> 
     courses = [(colours[name], points) for name, points in series.variants.items()]
     drawn += [_band(points, colour, x, y) for colour, points in courses]
     drawn += [_course(points, colour, x, y) for colour, points in courses]
-    if len(days) <= MOST_DOTS:
+    if has_tips and len(days) <= MOST_DOTS:
         drawn += [
             _dots(name, points, colours[name], series.metric, x, y)
             for name, points in series.variants.items()

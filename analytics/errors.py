@@ -24,6 +24,15 @@ class UnreadableSource(AnalyticsError):
         self.reason = reason
 
 
+class InvalidDefinition(AnalyticsError, ValueError):
+    """An experiment that cannot be as it was defined."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"experiment {name!r}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
 class MissingColumns(AnalyticsError):
     """A table without the columns that the analysis needs."""
 
@@ -53,6 +62,14 @@ class UnknownExperiment(AnalyticsError):
         self.name = name
         self.known = tuple(known)
         super().__init__(f"there is no experiment {name!r}, only {_listed(self.known)}; name one of these")
+
+
+class UnknownRollup(AnalyticsError):
+    """The rollup of an experiment was never refreshed, or was made for another definition."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"the rollup of experiment {name!r} {problem}; refresh it first")
+        self.name = name
 
 
 class UnknownVariant(AnalyticsError):

@@ -1,4 +1,4 @@
-"""Reading units from CSV (gzipped too) or Parquet files.
+"""Tables from CSV (gzipped too) or Parquet files or from data frames, under our names for their columns.
 
 Identifiers are opaque text: 007 stays 007, NA is a name like any other. What cannot be counted without
 guessing is refused with the number of rows, never dropped in silence.
@@ -7,9 +7,8 @@ guessing is refused with the number of rows, never dropped in silence.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,181 +16,128 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.errors import InvalidRows, MissingColumns, UnreadableSource
-from analytics.units import COLUMNS, UnitDays, Units
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    Table = str | Path | pd.DataFrame
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "user": ("user", "user_id"),
+    "variant": ("variant",),
+    "impression_id": ("impression_id",),
+    "event_id": ("event_id",),
+    "shown_at": ("shown_at", "day"),
+    "clicked_at": ("clicked_at",),
+    "clicked": ("clicked",),
+    "clicks": ("clicks",),
+    "impressions": ("impressions",),
+}
+"""What we call a column, and under which names it is looked for when nobody says what it is called."""
+
+ALSO = {"day": "shown_at"}
+"""Other names for ours."""
+
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """What the columns of a file are called."""
+    """What the columns of a file are called: our name -> theirs, where that is none of NAMES."""
 
-    user: str = "user"
-    variant: str = "variant"
-    clicks: str = "clicks"
-    impressions: str = "impressions"
-    clicked: str = "clicked"
-    day: str = "day"
+    theirs: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, ours: str, columns: Sequence[str]) -> str | None:
+        """Their name for one of our columns, None when the table does not have it."""
+        names = {ALSO.get(name, name): theirs for name, theirs in self.theirs.items()}
+        wanted = (names[ours],) if ours in names else NAMES.get(ours, (ours,))
+        return next((name for name in wanted if name in columns), None)
+
+    def renamed(
+        self, frame: pd.DataFrame, source: str, wanted: Sequence[str], optional: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """The wanted columns and those optional ones that exist, under our names.
+
+        Raises:
+            MissingColumns: a wanted column is not there.
+        """
+        columns = [str(column) for column in frame.columns]
+        frame = frame.set_axis(columns, axis=1)
+        found = {ours: self.find(ours, columns) for ours in dict.fromkeys((*wanted, *optional))}
+        missing = [self.theirs.get(ours, ours) for ours in wanted if found[ours] is None]
+        if missing:
+            raise MissingColumns(source, missing, columns)
+        import pandas as pd
+
+        return pd.DataFrame({ours: frame[theirs] for ours, theirs in found.items() if theirs is not None})
 
 
-def read_totals(
-    path: str | Path,
-    *,
-    names: ColumnNames = ColumnNames(),
-    columns: Sequence[str] = COLUMNS,
-) -> Units:
-    """Units from a file with one row per user: user, variant, clicks, impressions and more.
+def read_table(table: Table) -> tuple[pd.DataFrame, str]:
+    """The rows, and what to call their source in a message; text stays text.
 
-    Several rows of one user are added up.
-
-    Args:
-        columns: quantities to read besides clicks and impressions, where the file has them.
     Raises:
         UnreadableSource: the file is missing, or is no CSV or Parquet.
-        MissingColumns: user, variant, clicks or impressions is not there.
-        InvalidRows: a blank id or variant, a quantity that is no number or below zero, or a user in
-            two variants.
     """
-    source = str(path)
-    wanted = {
-        "user": names.user,
-        "variant": names.variant,
-        "clicks": names.clicks,
-        "impressions": names.impressions,
-    }
-    frame = _read_columns(Path(path), wanted, optional=[c for c in columns if c not in wanted])
-    quantities = [c for c in frame.columns if c not in ("user", "variant")]
-    for quantity in quantities:
-        frame[quantity] = _numbers(frame[quantity], source, quantity)
-    return _units(frame, quantities, source)
-
-
-def read_events(
-    path: str | Path,
-    *,
-    names: ColumnNames = ColumnNames(),
-) -> Units | UnitDays:
-    """Units from a file with one row per impression: user, variant, clicked.
-
-    Where the file has the column `day`, a date or a time whose first ten characters are the date, the
-    days are kept.
-
-    Raises:
-        UnreadableSource, MissingColumns: as `read_totals`.
-        InvalidRows: as `read_totals`, or `clicked` is neither 0 nor 1, true nor false.
-    """
-    source = str(path)
-    wanted = {"user": names.user, "variant": names.variant, "clicks": names.clicked}
-    frame = _read_columns(Path(path), wanted, optional=[names.day])
-    frame["clicks"] = _flags(frame["clicks"], source, names.clicked)
-    frame["impressions"] = 1
-    if names.day not in frame.columns:
-        return _units(frame, ["clicks", "impressions"], source)
-    frame["day"] = _dates(frame[names.day], source, names.day)
-    totals = _totals(frame, ["user", "variant", "day"], ["clicks", "impressions"], source)
-    user, variant, day = (_array(totals[c]) for c in ("user", "variant", "day"))
-    return UnitDays(user, variant, day, {c: _array(totals[c]) for c in ("clicks", "impressions")})
-
-
-def _read_columns(path: Path, wanted: dict[str, str], optional: Sequence[str]) -> pd.DataFrame:
-    """The wanted columns under our names, and the optional ones that exist under their own; ids as text."""
-    frame = _read_table(path)
-    missing = [name for name in wanted.values() if name not in frame.columns]
-    if missing:
-        raise MissingColumns(str(path), missing, map(str, frame.columns))
-    data = {ours: frame[theirs] for ours, theirs in wanted.items()}
-    data |= {name: frame[name] for name in optional if name in frame.columns}
-    for key in ("user", "variant"):
-        data[key] = _names(data[key], str(path), wanted[key])
-    return frame.assign(**data)[list(data)]
-
-
-def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    if isinstance(table, pd.DataFrame):
+        return table.reset_index(drop=True), "the data frame"
+    path = Path(table)
     if not path.is_file():
         raise UnreadableSource(str(path), "there is no such file; check the path")
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+            return pd.read_parquet(path).reset_index(drop=True), str(path)
+        return pd.read_csv(path, dtype=str, keep_default_na=False), str(path)
     except (ValueError, OSError, EOFError, ImportError, zlib.error) as error:
         detail = str(error).strip().partition("\n")[0]
         raise UnreadableSource(str(path), f"cannot be read as CSV or Parquet ({detail})") from error
 
 
-def _names(values: pd.Series[Any], source: str, column: str) -> pd.Series[Any]:
-    """Text as categories, so that each distinct id is looked at once."""
-    text = values.astype("category")
-    labels = [str(label) for label in text.cat.categories]
-    is_blank = np.array([label.strip() == "" for label in labels] + [True])  # code -1 is null
-    _refuse(is_blank[text.cat.codes], source, f"without a {column!r}", "fill it in or leave them out")
-    return text.cat.rename_categories(labels)
+def as_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Ids as text; whole numbers without a fraction, as a column with gaps turns 7 into 7.0."""
+    if values.dtype.kind == "f":
+        whole = (values.dropna() % 1 == 0).all() and np.isfinite(values.dropna()).all()
+        return (values.astype("Int64") if whole else values).astype("string").astype(object)
+    if values.dtype.kind in "iub":
+        return values.astype("string").astype(object)
+    return values
 
 
-def _numbers(values: pd.Series[Any], source: str, column: str) -> pd.Series[Any]:
+def as_numbers(values: pd.Series[Any], source: str, *, is_count: bool) -> pd.Series[Any]:
+    """Quantities; counts are at least 0, an infinite amount is let through for the analysis to tell.
+
+    Raises:
+        InvalidRows: text that is no number, or a count below zero.
+    """
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce")
-    bad = ~np.isfinite(numbers.astype(float)) | (numbers.astype(float) < 0)
-    _refuse(
-        bad, source, f"with a {column!r} that is not a number of at least 0", "correct them or leave them out"
-    )
-    return numbers.astype(np.int64) if (numbers % 1 == 0).all() and (numbers < 2**53).all() else numbers
+    bad = numbers.isna() | ((numbers < 0) if is_count else False)
+    least = " of at least 0" if is_count else ""
+    problem = f"with a {str(values.name)!r} that is not a number{least}"
+    refuse(bad, source, problem, "correct them or leave them out")
+    return numbers.astype(np.int64) if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all() else numbers
 
 
-def _flags(values: pd.Series[Any], source: str, column: str) -> pd.Series[Any]:
+def as_flags(values: pd.Series[Any], source: str, column: str) -> pd.Series[Any]:
+    """0 or 1 from 0 and 1, true and false, in any spelling.
+
+    Raises:
+        InvalidRows: a row says something else.
+    """
+    if values.dtype.kind in "iub" and bool(values.isin((0, 1)).all()):
+        return values.astype(np.int64)
     meaning = {"0": 0, "1": 1, "false": 0, "true": 1, "0.0": 0, "1.0": 1}
     flags = values.astype(str).str.strip().str.lower().map(meaning)
-    _refuse(
-        flags.isna(), source, f"with a {column!r} that is neither 0 nor 1", "correct them or leave them out"
-    )
+    problem = f"with a {column!r} that is neither 0 nor 1"
+    refuse(flags.isna(), source, problem, "correct them or leave them out")
     return flags.astype(np.int64)
 
 
-def _dates(values: pd.Series[Any], source: str, column: str) -> pd.Series[Any]:
-    """The date of each date or time, looked at once per distinct one."""
-    text = values.astype("category")
-    days = [str(label)[:10] for label in text.cat.categories]
-    is_bad = np.array([not _is_date(day) for day in days] + [True])  # code -1 is null
-    problem = f"with a {column!r} that does not begin with a date such as 2030-01-31"
-    _refuse(is_bad[text.cat.codes], source, problem, "correct it or leave them out")
-    return text.map(dict(zip(text.cat.categories, days, strict=True))).astype("category")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _units(frame: pd.DataFrame, quantities: list[str], source: str) -> Units:
-    totals = _totals(frame, ["user", "variant"], quantities, source)
-    return Units(
-        _array(totals["user"]), _array(totals["variant"]), {c: _array(totals[c]) for c in quantities}
-    )
-
-
-def _totals(frame: pd.DataFrame, keys: list[str], quantities: list[str], source: str) -> pd.DataFrame:
-    totals = frame.groupby(keys, observed=True, sort=True)[quantities].sum().reset_index()
-    in_several = totals[["user", "variant"]].drop_duplicates()["user"].duplicated()
-    _refuse(
-        in_several,
-        source,
-        "of users who are in two variants",
-        "find out why the split was broken, or leave them out",
-    )
-    return totals
-
-
-def _refuse(bad: pd.Series[bool] | NDArray[np.bool_], source: str, problem: str, remedy: str) -> None:
+def refuse(bad: pd.Series[bool] | NDArray[np.bool_], source: str, problem: str, remedy: str) -> None:
+    """
+    Raises:
+        InvalidRows: some rows are bad.
+    """
     n_bad = int(np.count_nonzero(bad))
     if n_bad:
         raise InvalidRows(source, n_bad, problem, remedy)
-
-
-def _array(values: pd.Series[Any]) -> NDArray[Any]:
-    array = values.to_numpy()
-    return array.astype(str) if array.dtype == object else array

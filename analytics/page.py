@@ -12,6 +12,9 @@ main{max-width:1000px;margin:0 auto;padding:40px 20px 64px}
 h1{font-size:clamp(1.5rem,1.2rem + 1.6vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 18px;
 text-wrap:balance;overflow-wrap:anywhere}
 h2{font-size:1.12rem;margin:0 0 4px}
+h3{font-size:.95rem;margin:18px 0 8px;color:var(--soft)}
+summary h2{display:inline;color:var(--ink)}
+.table+.table{margin-top:22px}
 section{background:var(--card);border:1px solid var(--rule);border-radius:12px;padding:22px 26px;
 margin:0 0 18px}
 p{margin:0 0 12px;max-width:70ch}

@@ -8,14 +8,26 @@ to `--plot-5`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analytics.conclusion import distinct_contrasts
 from analytics.drawing import Place, Row, draw_days, draw_rows
 from analytics.metrics import Metric
+from analytics.outcome import Effect
 from analytics.results import Comparison, DailySeries
 from analytics.svg import element
-from analytics.wording import amount, capitalized, confidence, points, signed_amount, signed_span, span
+from analytics.wording import (
+    MISSING,
+    amount,
+    capitalized,
+    confidence,
+    percent,
+    percent_span,
+    points,
+    signed_amount,
+    signed_span,
+    span,
+)
 
 N_COLOURS = 6
 
@@ -110,8 +122,13 @@ def uplift_plot(comparison: Comparison, *, name: str = "uplift", has_style: bool
     )
 
 
-def daily_plot(series: DailySeries, *, name: str = "daily", has_style: bool = True) -> str:
+def daily_plot(
+    series: DailySeries, *, name: str = "daily", has_style: bool = True, has_tips: bool = True
+) -> str:
     """The metric of each variant over all days up to each day, with its band.
+
+    Args:
+        has_tips: whether each day tells its numbers under the pointer, which weighs half of the plot.
 
     Returns an empty string when there are no days.
     """
@@ -127,7 +144,11 @@ def daily_plot(series: DailySeries, *, name: str = "daily", has_style: bool = Tr
     description = f"From {series.days[0]} to {series.days[-1]}. By the last day: {'; '.join(latest)}."
     colours = _colours(series.variants)
     return _responsive(
-        name, title, description, lambda place: draw_days(series, colours, place), has_style=has_style
+        name,
+        title,
+        description,
+        lambda place: draw_days(series, colours, place, has_tips=has_tips),
+        has_style=has_style,
     )
 
 
@@ -205,3 +226,40 @@ def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
 
 def _in_words(rows: Iterable[Row]) -> str:
     return "; ".join(f"{row.name}: {row.value} ({row.interval})" for row in rows)
+
+
+def relative_plot(
+    rows: Sequence[tuple[str, str, Effect]], variants: Iterable[str], alpha: float, *, name: str = "relative"
+) -> str:
+    """Relative effects with their intervals, one line each; the style sheet is the page's to bring.
+
+    Args:
+        rows: (what to call it, its variant, the effect).
+        variants: in the order in which they get their colours, the control first.
+    """
+    colours = _colours(variants)
+    drawn = [
+        Row(
+            title,
+            colours[variant],
+            percent(effect.relative),
+            percent_span(*effect.relative_ci) if effect.relative_ci else MISSING,
+            effect.relative,
+            _ends(*effect.relative_ci) if effect.relative_ci else None,
+        )
+        for title, variant, effect in rows
+    ]
+    if not drawn:
+        return ""
+    title = f"Change relative to the control, percent, with {confidence(alpha)} intervals"
+    return _responsive(
+        name,
+        title,
+        _in_words(drawn),
+        lambda place: draw_rows(drawn, RELATIVE, place, reference=0.0, is_zero=True),
+        has_style=False,
+    )
+
+
+RELATIVE = Metric("relative change", "treatment", "control")
+"""What the axis of relative effects is labelled as: a share, in percent."""

@@ -156,15 +156,19 @@ class Comparison:
             "control": self.control,
             "conclusion": self.conclusion,
             "srm": self.srm.to_dict(),
-            "variants": {name: self._variant_dict(variant) for name, variant in self.variants.items()},
+            "variants": {name: self.variant_dict(name) for name in self.variants},
             "comparisons": {contrast.name: contrast.to_dict() for contrast in self.contrasts},
             "planned_users": self.planned_users,
             "look": asdict(self.look),
             "days": self.days.to_dict() if self.days else None,
         }
 
-    def _variant_dict(self, variant: VariantResult) -> dict[str, Any]:
-        """`value` under its own name too, unless that is the name of a total, as in clicks=clicks/users."""
+    def variant_dict(self, name: str) -> dict[str, Any]:
+        """One variant, ready for JSON.
+
+        `value` is under the metric's name too, unless that is the name of a total, as in clicks=clicks/users.
+        """
+        variant = self.variants[name]
         return {
             self.metric.name: variant.value,
             "users": variant.users,

@@ -27,6 +27,11 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return False
 
 
+def is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Not the tables that `analytics` makes beside ours: they can be thrown away and made anew."""
+    return kind != "table" or not (name or "").startswith("analytics_")
+
+
 def print_sql() -> None:
     """`alembic upgrade --sql`: the statements for someone who may not run them from here."""
     context.configure(url=database_url(), target_metadata=Base.metadata, literal_binds=True)
@@ -42,6 +47,7 @@ def run() -> None:
             render_as_batch=True,
             compare_server_default=True,
             render_item=render_item,
+            include_name=is_ours,
         )
         with context.begin_transaction():
             context.run_migrations()

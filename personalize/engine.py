@@ -22,7 +22,7 @@ from personalize.data.catalogue import (
 )
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
-from personalize.data.experiments import assign, read_experiment
+from personalize.data.experiments import assign, forget_user, is_running, may_join, read_experiment
 from personalize.data.identifiers import checked_id, new_id
 from personalize.data.ratings import record_rating
 from personalize.data.records import (
@@ -211,15 +211,21 @@ class Engine:
         if self._experiment is None:
             return
         experiment = self._experiment
-        newcomers = {page.user_id: page.now for page in pages if page.user_id not in self._variants}
+        newcomers = {
+            page.user_id: page.now
+            for page in pages
+            if page.user_id not in self._variants and may_join(experiment, page.user_id, page.now)
+        }
         if newcomers:
             now = min(newcomers.values())
             self._variants |= self._write(lambda session: assign(session, experiment, list(newcomers), now))
 
     def _want(self, page: PageRequest, product: CatalogueProduct) -> Want:
-        if self._experiment is None:
+        if self._experiment is None or not is_running(self._experiment, page.now):
             return Want(page.user_id, product, page.now, None, PERSONAL)
-        variant = self._variants[page.user_id]
+        variant = self._variants.get(page.user_id)
+        if variant is None:
+            return Want(page.user_id, product, page.now, None, PERSONAL)
         return Want(page.user_id, product, page.now, variant, self._experiment.policies[variant])
 
     def _choose(self, wants: Sequence[Want]) -> list[Choice]:
@@ -257,7 +263,7 @@ class Engine:
                     propensity=choice.propensity,
                     policy=want.policy,
                     model_version=choice.model_version,
-                    experiment=self._experiment.name if self._experiment else None,
+                    experiment=self._experiment.name if self._experiment and want.variant else None,
                     variant=want.variant,
                 )
                 for want, choice in chosen
@@ -381,7 +387,9 @@ class Engine:
         """Erase every row about a user, and what is remembered of them; returns the number of rows."""
         checked_id("user_id", user_id)
         with self._locked([user_id]):
-            n_rows = self._write(lambda session: erase_user(session, user_id))
+            n_rows = self._write(
+                lambda session: forget_user(session.connection(), user_id) + erase_user(session, user_id)
+            )
             self._knowledge.learn(lambda history: history.forget(user_id))
             self._variants.pop(user_id, None)
         return n_rows

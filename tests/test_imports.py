@@ -14,8 +14,14 @@ PACKAGES = ("personalize", "stylize", "analytics")
 ROOMS = ("data", "features", "models", "policy", "retrain", "engine", "simulate", "service", "demo")
 DOORS = {
     "stylize": {"personalize/rendering/renders.py"},
-    # an experiment's proof, the gate of a retraining, and what raters think of the styles
-    "analytics": {"personalize/proof.py", "personalize/retrain/gate.py", "personalize/judgement.py"},
+    # experiments share one hash between those who assign and those who ask who belonged where; the others
+    # are an experiment's proof, the gate of a retraining, and what raters think of the styles
+    "analytics": {
+        "personalize/proof.py",
+        "personalize/retrain/gate.py",
+        "personalize/judgement.py",
+        "personalize/data/experiments.py",
+    },
 }
 
 

@@ -1,34 +1,43 @@
-"""Experiments: who is in which variant, the same in every process and for good."""
+"""Experiments: who is in which variant, the same in every process, moved only by a new version.
 
-import hashlib
+The hash itself is `analytics.assignment`, so that an analysis can ask who belonged where.
+"""
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import accumulate
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from personalize.data.database import in_chunks, insert_new
+from analytics.assignment import free_range, traffic_range, variant_of
+from analytics.definition import CTR_TEXT, DAY, Definition
+from analytics.rollup import forget_user as forget_user
+from personalize.data.database import in_chunks, insert_new, upsert
 from personalize.data.identifiers import checked_id
 from personalize.data.schema import Assignment, Experiment
 from personalize.data.users import ensure_users
 from personalize.errors import UnknownExperiment
 
-N_BUCKETS = 10_000
+FIXED = ("salt", "variants", "policies", "layer")
+"""What only a new version may change."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentPlan:
-    """An experiment as it was created: `variants` maps each variant to its share of the users,
-    `policies` to the policy that serves it. Both are ordered by variant name."""
+@dataclass(frozen=True)
+class ExperimentPlan(Definition):
+    """A definition, and the policy that serves each variant; both are ordered by variant name."""
 
-    name: str
-    salt: str
-    variants: Mapping[str, float]
-    policies: Mapping[str, str]
-    started_at: datetime
-    stopped_at: datetime | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if set(self.policies) != set(self.variants):
+            raise ValueError(
+                f"expected one policy for each of {sorted(self.variants)}, got {sorted(self.policies)}"
+            )
+        for name in ("variants", "policies"):
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
 
 
 def create_experiment(
@@ -39,34 +48,66 @@ def create_experiment(
     salt: str,
     now: datetime,
 ) -> ExperimentPlan:
-    """Store an experiment; one of the same name and content is returned as it is.
+    """Store an experiment that starts now, on all users; see `store_experiment`."""
+    checked_id("experiment", name)
+    return store_experiment(
+        session, ExperimentPlan(name, variants, salt, started_at=now, policies=policies), now
+    )
+
+
+def store_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> ExperimentPlan:
+    """Store an experiment, in a free part of its layer; one that is there already is returned as it is.
+
+    It starts now when the plan does not say when.
 
     Raises:
-        ValueError: shares that do not sum to 1, a variant without policy, or an experiment of this
-            name with another content: users who were assigned under it cannot be moved.
+        ValueError: an experiment of this name with another content (`change_experiment` is for that), or
+            a layer without enough room beside the experiments that run in it.
         InvalidIdentifier: the name or a variant cannot be an id.
     """
-    checked_id("experiment", name)
-    for variant in variants:
+    checked_id("experiment", plan.name)
+    for variant in plan.variants:
         checked_id("variant", variant)
-    if abs(sum(variants.values()) - 1) > 1e-9 or not all(share > 0 for share in variants.values()):
-        raise ValueError(f"expected positive shares that sum to 1, got {dict(variants)}")
-    if set(policies) != set(variants):
-        raise ValueError(f"expected one policy for each of {sorted(variants)}, got {sorted(policies)}")
-    row = {
-        "name": name,
-        "salt": salt,
-        "variants": dict(variants),
-        "policies": dict(policies),
-        "started_at": now,
-        "stopped_at": None,
-    }
-    is_new = insert_new(session, Experiment, [row], "name")
-    stored = read_experiment(session, name)
-    given = (salt, dict(variants), dict(policies))
-    if not is_new and (stored.salt, dict(stored.variants), dict(stored.policies)) != given:
-        raise ValueError(f"experiment {name!r} exists with other variants, policies or salt; use a new name")
+    existing = session.get(Experiment, plan.name)
+    if existing is None:
+        plan = replace(_placed(session, plan), started_at=plan.started_at or now)
+        insert_new(session, Experiment, [_row(plan)], "name")
+    stored = read_experiment(session, plan.name)
+    if any(getattr(stored, key) != getattr(plan, key) for key in (*FIXED, "version")):
+        raise ValueError(
+            f"experiment {plan.name!r} exists with other variants, policies or salt; "
+            "use a new name, or raise its version"
+        )
     return stored
+
+
+def change_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> ExperimentPlan:
+    """Replace a stored definition: within a version nobody moves, a new version shuffles everybody.
+
+    Within a version the traffic may grow and the stop, the metrics and the windows may change. The
+    next version may change all of it, and starts now unless the plan names a later start, so that
+    what was seen under the old one is outside its window.
+
+    Raises:
+        UnknownExperiment: no experiment of that name.
+        ValueError: the change would move assigned users without a new version, or skips a version.
+    """
+    stored = read_experiment(session, plan.name)
+    if plan.version == stored.version:
+        moved = [key for key in FIXED if getattr(plan, key) != getattr(stored, key)]
+        if moved or plan.traffic < stored.traffic:
+            what = " and ".join(moved) or "less traffic"
+            raise ValueError(f"{what} would move users of {plan.name!r}; raise its version to do that")
+        plan = replace(plan, started_at=stored.started_at)
+    elif plan.version != stored.version + 1:
+        raise ValueError(f"{plan.name!r} is at version {stored.version}; the next is {stored.version + 1}")
+    else:
+        later = plan.started_at and stored.started_at and plan.started_at > stored.started_at
+        plan = replace(plan, started_at=plan.started_at if later else now)
+    row = _row(_placed(session, plan, kept=stored))
+    session.execute(update(Experiment).where(Experiment.name == plan.name).values(**row))
+    session.expire_all()
+    return read_experiment(session, plan.name)
 
 
 def read_experiment(session: Session, name: str) -> ExperimentPlan:
@@ -79,69 +120,99 @@ def read_experiment(session: Session, name: str) -> ExperimentPlan:
         raise UnknownExperiment(name)
     return ExperimentPlan(
         name=row.name,
+        variants=row.variants,
         salt=row.salt,
-        variants=dict(sorted(row.variants.items())),
-        policies=dict(sorted(row.policies.items())),
+        version=row.version,
+        traffic=row.traffic,
+        layer=row.layer,
+        layer_start=row.layer_start,
         started_at=row.started_at,
         stopped_at=row.stopped_at,
+        attribution=timedelta(seconds=row.attribution_seconds),
+        goals=tuple(row.goals or (CTR_TEXT,)),
+        guardrails=tuple(row.guardrails or ()),
+        pre_period=row.pre_period_days * DAY,
+        policies=row.policies,
     )
 
 
-def bucket(salt: str, unit: str) -> int:
-    """The unit's bucket in [0, N_BUCKETS): the first 8 bytes of sha256(salt + ":" + unit), modulo N_BUCKETS.
-
-    Both are encoded as UTF-8, the 8 bytes are read big endian. 2^64 is so much larger than the
-    number of buckets that the modulo favours none by more than 1 in 10^15.
-
-    >>> bucket("demo", "ada"), bucket("demo", "grace")
-    (6217, 5572)
-    """
-    digest = hashlib.sha256(f"{salt}:{unit}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % N_BUCKETS
+def _row(plan: ExperimentPlan) -> dict[str, Any]:
+    row = asdict(plan)
+    row["attribution_seconds"] = row.pop("attribution").total_seconds()
+    row["pre_period_days"] = row.pop("pre_period") / DAY
+    return row | {"goals": list(plan.goals), "guardrails": list(plan.guardrails)}
 
 
-def variant_of(experiment: ExperimentPlan, user_id: str) -> str:
-    """The variant that the user's bucket falls into.
-
-    Variants take half-open ranges of buckets, [start, end), one after the other in the order of
-    their names; the cumulative shares are rounded to whole buckets.
-    """
-    names = sorted(experiment.variants)
-    ends = accumulate(experiment.variants[name] for name in names)
-    place = bucket(experiment.salt, user_id)
-    inside = (name for name, end in zip(names, ends, strict=True) if place < round(end * N_BUCKETS))
-    return next(inside, names[-1])
+def _placed(session: Session, plan: ExperimentPlan, kept: ExperimentPlan | None = None) -> ExperimentPlan:
+    """The plan with a part of its layer that no other running experiment has; its own place if it fits."""
+    if plan.layer is None:
+        return replace(plan, layer_start=0)
+    others = session.scalars(
+        select(Experiment.name).where(
+            Experiment.layer == plan.layer, Experiment.name != plan.name, Experiment.stopped_at.is_(None)
+        )
+    ).all()
+    taken = [traffic_range(read_experiment(session, name)) for name in others]
+    if kept is not None and kept.layer == plan.layer:
+        first, end = traffic_range(replace(plan, layer_start=kept.layer_start))
+        if all(end <= start or stop <= first for start, stop in taken):
+            return replace(plan, layer_start=first)
+    first_free = free_range(taken, traffic_range(replace(plan, layer_start=0))[1])
+    if first_free is None or (kept is not None and kept.version == plan.version):
+        raise ValueError(
+            f"layer {plan.layer!r} has no room for {100 * plan.traffic:g}% of the users beside "
+            f"{', '.join(sorted(others)) or 'nothing'}; ask for less, or stop one"
+        )
+    return replace(plan, layer_start=first_free)
 
 
 def assign(
     session: Session, experiment: ExperimentPlan, user_ids: Iterable[str], now: datetime
 ) -> dict[str, str]:
-    """Each user's variant; the first one given is stored and kept for good."""
+    """The variant of each user who is in the experiment; what a version gave first is kept for good.
+
+    Users outside its traffic are not in it, and nobody joins before the start or from the stop on.
+    """
     wanted = sorted(set(user_ids))
-    known = _stored(session, experiment.name, wanted)
-    missing = [user_id for user_id in wanted if user_id not in known]
-    if not missing:
-        return known
-    ensure_users(session, missing, now)
+    known = _stored(session, experiment, wanted)
+    drawn = {user_id: variant_of(experiment, user_id) for user_id in wanted if user_id not in known}
     rows = [
         {
             "experiment": experiment.name,
             "user_id": user_id,
-            "variant": variant_of(experiment, user_id),
+            "variant": variant,
             "assigned_at": now,
             "exposed_at": None,
+            "version": experiment.version,
         }
-        for user_id in missing
+        for user_id, variant in drawn.items()
+        if variant is not None and is_running(experiment, now)
     ]
-    insert_new(session, Assignment, rows, "user_id")
-    return known | _stored(session, experiment.name, missing)
+    if not rows:
+        return known
+    ensure_users(session, (str(row["user_id"]) for row in rows), now)
+    upsert(session, Assignment, rows, where=Assignment.version < experiment.version)
+    return known | _stored(session, experiment, [str(row["user_id"]) for row in rows])
 
 
-def _stored(session: Session, name: str, user_ids: list[str]) -> dict[str, str]:
+def may_join(experiment: ExperimentPlan, user_id: str, now: datetime) -> bool:
+    """Whether the user is in the experiment or would be when next seen."""
+    return is_running(experiment, now) and variant_of(experiment, user_id) is not None
+
+
+def is_running(experiment: ExperimentPlan, now: datetime) -> bool:
+    """Whether `now` lies in [started_at, stopped_at)."""
+    started, stopped = experiment.started_at, experiment.stopped_at
+    return (started is None or now >= started) and (stopped is None or now < stopped)
+
+
+def _stored(session: Session, experiment: ExperimentPlan, user_ids: list[str]) -> dict[str, str]:
     stored: dict[str, str] = {}
     for chunk in in_chunks(user_ids):
         query = select(Assignment.user_id, Assignment.variant).where(
-            Assignment.experiment == name, Assignment.user_id.in_(chunk)
+            Assignment.experiment == experiment.name,
+            Assignment.version >= experiment.version,
+            Assignment.user_id.in_(chunk),
         )
         stored.update((user_id, variant) for user_id, variant in session.execute(query))
     return stored

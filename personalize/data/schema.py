@@ -203,7 +203,10 @@ class Purchase(Base):
 
 
 class Experiment(Base):
-    """`variants` maps each variant to its share (summing to 1), `policies` to the policy that serves it."""
+    """`variants` maps each variant to its share (summing to 1), `policies` to the policy that serves it.
+
+    The other columns are those of `analytics.definition.Definition`; metrics are None for its defaults.
+    """
 
     __tablename__ = "experiments"
 
@@ -213,10 +216,18 @@ class Experiment(Base):
     policies: Mapped[dict[str, Any]]
     started_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    traffic: Mapped[float] = mapped_column(Double, server_default="1")
+    layer: Mapped[str | None] = mapped_column(Name)
+    layer_start: Mapped[int] = mapped_column(Integer, server_default="0")
+    attribution_seconds: Mapped[float] = mapped_column(Double, server_default="86400")
+    pre_period_days: Mapped[float] = mapped_column(Double, server_default="14")
+    goals: Mapped[list[str] | None] = mapped_column(Json)
+    guardrails: Mapped[list[str] | None] = mapped_column(Json)
 
 
 class Assignment(Base):
-    """A user's variant, for good; `exposed_at` is the first impression under it."""
+    """A user's variant under a version of the experiment; `exposed_at` is the first impression under it."""
 
     __tablename__ = "assignments"
 
@@ -227,6 +238,7 @@ class Assignment(Base):
     variant: Mapped[str] = mapped_column(Name)
     assigned_at: Mapped[datetime]
     exposed_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class ModelVersion(Base):

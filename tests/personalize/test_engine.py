@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from factories import NOW, make_click, make_experiment, make_product, make_purchase, make_styles
 
 from personalize.data.database import open_database, reading, writing
-from personalize.data.experiments import variant_of
+from personalize.data.experiments import read_experiment, store_experiment, variant_of
 from personalize.data.records import EventStatus
 from personalize.data.schema import ORIGINAL, Impression
 from personalize.engine import Engine
@@ -150,12 +151,25 @@ def test_every_variant_is_served_by_its_policy(open_engine: OpenEngine) -> None:
 def test_assignment_is_the_documented_hash(open_engine: OpenEngine, database_url: str) -> None:
     engine = open_engine(experiment="demo")
     with reading(engine.database) as session:
-        from personalize.data.experiments import read_experiment
-
         plan = read_experiment(session, "demo")
     for user in range(20):
         [decision] = engine.decide(f"user-{user}", ["mug-a"])
         assert decision.impression.variant == variant_of(plan, f"user-{user}")
+
+
+def test_users_outside_the_traffic_get_the_personal_policy_and_belong_to_no_experiment(
+    open_engine: OpenEngine,
+) -> None:
+    with writing(open_engine().database) as session:
+        small = replace(read_experiment(session, "demo"), name="small", traffic=0.3)
+        store_experiment(session, small, NOW)
+    engine = open_engine(experiment="small")
+    shown = [engine.decide(f"user-{n}", ["mug-a"])[0].impression for n in range(60)]
+    inside = [one for one in shown if one.experiment is not None]
+    assert 5 < len(inside) < 35
+    assert all(one.experiment == "small" and one.variant == variant_of(small, one.user_id) for one in inside)
+    outside = [one for one in shown if one.experiment is None]
+    assert {(one.variant, one.policy) for one in outside} == {(None, "personal")}
 
 
 def test_logged_propensities_are_the_frequencies(open_engine: OpenEngine) -> None:

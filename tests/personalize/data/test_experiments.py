@@ -1,83 +1,32 @@
-"""Assignment: a documented hash, even shares, and for good."""
+"""Stored experiments: assignment for good, versions, traffic that only grows, layers without overlap."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
+from datetime import timedelta
 
 import pytest
 from factories import NOW, make_experiment
-from scipy import stats
 from sqlalchemy import Engine
 
 from personalize.data.database import reading, writing
 from personalize.data.experiments import (
-    N_BUCKETS,
     ExperimentPlan,
     assign,
-    bucket,
+    change_experiment,
     create_experiment,
+    may_join,
     read_experiment,
+    store_experiment,
     variant_of,
 )
 from personalize.errors import InvalidIdentifier, UnknownExperiment
 
-VECTORS = [
-    ("demo", "ada", 6217),
-    ("demo", "grace", 5572),
-    ("demo", "", 378),
-    ("", "ada", 6738),
-    ("s-1", "007", 6053),
-    ("s-1", "7", 1433),
-    ("salt", "Zo\u00eb", 871),
-    ("salt", "Zoe\u0308", 5630),
-    ("salt", "\u7528\u6237", 5548),
-]
 THIRDS = {"original": 1 / 3, "popular": 1 / 3, "personal": 1 / 3}
 
 
-def plan(variants: dict[str, float], salt: str = "salt") -> ExperimentPlan:
-    return ExperimentPlan("demo", salt, variants, {name: name for name in variants}, NOW)
-
-
-@pytest.mark.parametrize(("salt", "unit", "expected"), VECTORS)
-def test_the_bucket_is_the_documented_hash(salt: str, unit: str, expected: int) -> None:
-    assert bucket(salt, unit) == expected
-
-
-def test_buckets_are_uniform() -> None:
-    counts = [0] * 100
-    for n in range(200_000):
-        counts[bucket("demo", f"user-{n}") // 100] += 1
-    assert stats.chisquare(counts).pvalue > 0.001
-
-
-def test_two_experiments_split_users_independently() -> None:
-    users = [f"user-{n}" for n in range(40_000)]
-    table = [[0, 0], [0, 0]]
-    for user in users:
-        table[bucket("one", user) < 5000][bucket("two", user) < 5000] += 1
-    assert stats.chi2_contingency(table).pvalue > 0.001
-
-
-def test_variants_take_ranges_of_buckets_in_the_order_of_their_names() -> None:
-    shares = {"b": 0.5, "a": 0.25, "c": 0.25}
-    variants = {bucket("salt", user): variant_of(plan(shares), user) for user in map(str, range(50_000))}
-    assert {variants[place] for place in variants if place < 2500} == {"a"}
-    assert {variants[place] for place in variants if 2500 <= place < 7500} == {"b"}
-    assert {variants[place] for place in variants if place >= 7500} == {"c"}
-
-
-def test_shares_that_do_not_fall_on_whole_buckets_leave_nobody_out() -> None:
-    found = [variant_of(plan(THIRDS), f"user-{n}") for n in range(30_000)]
-    counts = [found.count(name) for name in THIRDS]
-    assert stats.chisquare(counts).pvalue > 0.001
-    ordered = sorted((bucket("salt", f"user-{n}"), variant) for n, variant in enumerate(found))
-    assert sum(left[1] != right[1] for left, right in pairwise(ordered)) == 2
-    assert ordered[-1][0] > 0.999 * N_BUCKETS
-
-
-def test_the_variant_does_not_depend_on_the_order_of_the_definition() -> None:
-    one, two = plan({"x": 0.3, "y": 0.7}), plan({"y": 0.7, "x": 0.3})
-    assert all(variant_of(one, str(n)) == variant_of(two, str(n)) for n in range(500))
+def plan(name: str = "demo", shares: Mapping[str, float] = THIRDS, **settings: object) -> ExperimentPlan:
+    policies = {variant: variant for variant in shares}
+    return ExperimentPlan(name, shares, "salt", policies=policies, **settings)  # type: ignore[arg-type]
 
 
 def test_an_experiment_is_read_as_it_was_created(engine: Engine) -> None:
@@ -86,7 +35,7 @@ def test_an_experiment_is_read_as_it_was_created(engine: Engine) -> None:
         created = create_experiment(session, "demo", THIRDS, policies, "salt", NOW)
     with reading(engine) as session:
         assert read_experiment(session, "demo") == created
-    assert created == ExperimentPlan("demo", "salt", THIRDS, policies, NOW, None)
+    assert created == ExperimentPlan("demo", THIRDS, "salt", started_at=NOW, policies=policies)
     assert list(created.variants) == ["original", "personal", "popular"]
 
 
@@ -146,6 +95,79 @@ def test_a_user_keeps_the_variant_for_good(engine: Engine) -> None:
     assert first == {user: variant_of(experiment, user) for user in users[:200]}
     newcomers = users[200:]
     assert [second[user] for user in newcomers] == [variant_of(reshuffled, user) for user in newcomers]
+
+
+def test_only_a_new_version_moves_a_user(engine: Engine) -> None:
+    users = [f"user-{n}" for n in range(300)]
+    tomorrow = NOW + timedelta(days=1)
+    with writing(engine) as session:
+        first_plan = make_experiment(session)
+        first = assign(session, first_plan, users, NOW)
+        raised = change_experiment(session, replace(first_plan, version=2), tomorrow)
+        second = assign(session, raised, users, tomorrow)
+        assert assign(session, raised, users, tomorrow) == second
+        assert assign(session, first_plan, users, tomorrow) == second
+    assert raised.started_at == tomorrow
+    moved = sum(first[user] != second[user] for user in users)
+    assert 100 < moved < 200
+    assert second == {user: variant_of(raised, user) for user in users}
+
+
+def test_within_a_version_the_traffic_may_grow_and_nobody_moves(engine: Engine) -> None:
+    users = [f"user-{n}" for n in range(400)]
+    with writing(engine) as session:
+        small = store_experiment(session, plan(traffic=0.25), NOW)
+        first = assign(session, small, users, NOW)
+        ramped = change_experiment(session, replace(small, traffic=0.75), NOW)
+        second = assign(session, ramped, users, NOW)
+    assert 60 < len(first) < 140 < len(second) < 340
+    assert first.items() <= second.items()
+    assert set(second) == {user for user in users if may_join(ramped, user, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"traffic": 0.5}, "less traffic would move users of 'demo'; raise its version"),
+        ({"salt": "other"}, "salt would move users"),
+        ({"version": 3}, "is at version 1; the next is 2"),
+    ],
+)
+def test_a_change_that_would_move_users_wants_a_new_version(
+    sqlite_engine: Engine, change: dict[str, object], complaint: str
+) -> None:
+    with writing(sqlite_engine) as session:
+        stored = make_experiment(session)
+        with pytest.raises(ValueError, match=complaint):
+            change_experiment(session, replace(stored, **change), NOW)  # type: ignore[arg-type]
+
+
+def test_experiments_of_a_layer_share_no_user(engine: Engine) -> None:
+    users = [f"user-{n}" for n in range(2000)]
+    with writing(engine) as session:
+        one = store_experiment(session, plan("one", layer="page", traffic=0.4), NOW)
+        two = store_experiment(session, plan("two", layer="page", traffic=0.5), NOW)
+        with pytest.raises(ValueError, match=r"'page' has no room for 20% of the users beside one, two"):
+            store_experiment(session, plan("three", layer="page", traffic=0.2), NOW)
+        in_one, in_two = (set(assign(session, e, users, NOW)) for e in (one, two))
+    assert (one.layer_start, two.layer_start) == (0, 4000)
+    assert not in_one & in_two
+    assert 700 < len(in_one) < 900 < len(in_two) < 1100
+
+
+def test_a_stopped_experiment_leaves_its_layer_and_takes_nobody(engine: Engine) -> None:
+    later = NOW + timedelta(days=7)
+    with writing(engine) as session:
+        one = store_experiment(session, plan("one", layer="page"), NOW)
+        stopped = change_experiment(session, replace(one, stopped_at=later), later)
+        assert assign(session, stopped, ["ada"], later) == {}
+        assert store_experiment(session, plan("two", layer="page"), later).layer_start == 0
+
+
+def test_nobody_joins_before_the_start(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as session:
+        tomorrow = store_experiment(session, plan(started_at=NOW + timedelta(days=1)), NOW)
+        assert assign(session, tomorrow, ["ada"], NOW) == {}
 
 
 def test_assigning_nobody_is_harmless(sqlite_engine: Engine) -> None:

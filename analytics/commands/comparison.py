@@ -1,0 +1,248 @@
+"""`analytics compare`, `report`, `funnel` and `srm`: one analysis, and the parts of it one asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from analytics.commands.options import Where, asks_where, read_metrics, split
+from analytics.errors import InvalidRequest, UnknownVariant, UnreadableSource
+
+if TYPE_CHECKING:
+    from analytics.experiment import LookPlan
+    from analytics.outcome import Result
+
+Control = Annotated[str | None, typer.Option(help="Default: the variant `control`, else `original`.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME=A/B",
+        help="Sum of A over sum of B; B may be `users`. Repeat for more; the first is the goal. "
+        "Default: those of the definition, else ctr=clicks/impressions.",
+    ),
+]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covariate",
+        metavar="A/B",
+        help="What users did before, such as pre_clicks/pre_impressions or pre_clicks: a narrower interval "
+        "(CUPED). Repeat for more.",
+    ),
+]
+Segments = Annotated[
+    list[str] | None,
+    typer.Option("--segment", help="Column whose values are compared one by one. Repeat for more."),
+]
+CorrectionText = Annotated[
+    Literal["holm", "bh", "none"],
+    typer.Option("--correction", help="For several metrics, variants and segments."),
+]
+LookText = Annotated[
+    str,
+    typer.Option(
+        "--look", help="fixed; anytime (look when you like); obf:14 or obf:14:3 (planned looks, the third)."
+    ),
+]
+Alpha = Annotated[float, typer.Option(min=1e-9, max=0.5, help="Chance of a false finding to accept.")]
+Planned = Annotated[
+    int,
+    typer.Option(min=2, help="Users of two variants at the end; tunes the any-time interval."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Html = Annotated[Path | None, typer.Option(help="Write a report as one HTML file.")]
+Markdown = Annotated[Path | None, typer.Option(help="Write a report as Markdown.")]
+
+
+@asks_where
+def compare(
+    where: Where,
+    control: Control = None,
+    pairs: Annotated[
+        Literal["control", "all"], typer.Option(help="Each variant against the control, or all pairs.")
+    ] = "control",
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TREATMENT:CONTROL", help="Only this comparison. Repeat for more."),
+    ] = None,
+    metric: Metrics = None,
+    covariate: Covariates = None,
+    segment: Segments = None,
+    correction: CorrectionText = "holm",
+    look: LookText = "fixed",
+    alpha: Alpha = 0.05,
+    planned_users: Planned = 10_000,
+    as_json: AsJson = False,
+    html: Html = None,
+    markdown: Markdown = None,
+) -> None:
+    """Compare the variants of an experiment: is the split sound, and which is better by how much."""
+    chosen = [split(text, ":", "--pair") for text in pair] if pair else pairs
+    result = _analyze(
+        where, control, metric, covariate, segment, correction, look, alpha, planned_users, chosen
+    )
+    write_reports(result, html, markdown)
+    if as_json:
+        _print_json(comparison_json(result))
+    else:
+        from rich.console import Console
+
+        from analytics.console import print_result
+
+        print_result(result, Console())
+
+
+@asks_where
+def report(
+    where: Where,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
+    control: Control = None,
+    metric: Metrics = None,
+    covariate: Covariates = None,
+    segment: Segments = None,
+    correction: CorrectionText = "holm",
+    look: LookText = "fixed",
+    alpha: Alpha = 0.05,
+    planned_users: Planned = 10_000,
+) -> None:
+    """Write the whole analysis as one HTML file (or Markdown, for a name that ends in .md)."""
+    result = _analyze(
+        where, control, metric, covariate, segment, correction, look, alpha, planned_users, "control"
+    )
+    is_markdown = output.suffix.lower() in (".md", ".markdown")
+    write_reports(result, None if is_markdown else output, output if is_markdown else None)
+    typer.echo(f"{result.conclusion}\nWritten to {output}.")
+
+
+@asks_where
+def funnel(where: Where, as_json: AsJson = False) -> None:
+    """Show what became of every row: which were left out by which rule, and which count."""
+    result = _look_at(where, None)
+    if result.funnel is None:
+        raise InvalidRequest("this source has one row a user already, so there are no rows to clean")
+    if as_json:
+        _print_json(result.funnel.to_dict() | {"cleaning": result.cleaning.to_dict()})
+        return
+    from rich.console import Console
+
+    from analytics.console import print_funnel
+
+    print_funnel(result.funnel, Console())
+
+
+@asks_where
+def srm(where: Where, segment: Segments = None, as_json: AsJson = False) -> None:
+    """Check the split: are the users divided among the variants as planned? Ends with 1 if they are not."""
+    result = _look_at(where, segment)
+    checks = {f"{part.name}={value}": check for part in result.segments for value, check in part.srm.items()}
+    if as_json:
+        _print_json(result.srm.to_dict() | {"segments": {name: c.to_dict() for name, c in checks.items()}})
+    else:
+        from rich.console import Console
+
+        from analytics.console import print_split
+
+        print_split(result, checks, Console())
+    if result.srm.is_alarm or any(check.is_alarm for check in checks.values()):
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (compare, report, funnel, srm):
+        app.command()(command)
+
+
+def comparison_json(result: Result) -> dict[str, Any]:
+    """Everything; the first metric's comparison stands at the top as well, all of them under `metrics`."""
+    days = result.by_day()
+    comparisons = {
+        name: replace(comparison, days=days.get(name)).to_dict()
+        for name, comparison in result.comparisons.items()
+    }
+    whole = result.to_dict()
+    first = next(iter(comparisons.values()))
+    return (
+        first
+        | {key: whole[key] for key in whole if key not in ("variants", "metrics")}
+        | {"metrics": comparisons}
+    )
+
+
+def write_reports(result: Result, html: Path | None, markdown: Path | None) -> None:
+    """Write the files that were asked for.
+
+    Raises:
+        UnreadableSource: a file cannot be written.
+    """
+    from analytics.experiment_report import html_report, markdown_report
+
+    for path, render in ((html, html_report), (markdown, markdown_report)):
+        if path is None:
+            continue
+        try:
+            path.write_text(render(result), encoding="utf-8")
+        except OSError as error:
+            raise UnreadableSource(str(path), f"cannot be written ({error.strerror})") from error
+
+
+def _look_at(where: Where, segment: Sequence[str] | None) -> Result:
+    """An analysis of which the comparison does not matter, whatever the control is called."""
+    try:
+        return _analyze(where, None, None, None, segment)
+    except UnknownVariant as error:
+        return _analyze(where, min(error.known), None, None, segment)
+
+
+def _analyze(
+    where: Where,
+    control: str | None,
+    metric: Sequence[str] | None,
+    covariate: Sequence[str] | None,
+    segment: Sequence[str] | None,
+    correction: Literal["holm", "bh", "none"] = "holm",
+    look: str = "fixed",
+    alpha: float = 0.05,
+    planned_users: int = 10_000,
+    pairs: Any = "control",
+) -> Result:
+    from analytics.definition import read_definition
+    from analytics.experiment import Experiment
+
+    metrics = read_metrics(metric or (["ctr=clicks/impressions"] if covariate else None), covariate)
+    source = where.source()
+    definition = read_definition(where.definition) if where.definition else None
+    name = where.experiment or (definition.name if definition else "")
+    experiment = Experiment(name, source, metrics, control, where.shares(), definition, where.cleaning())
+    return experiment.analyze(
+        _look(look),
+        correction=correction,
+        segments=segment or (),
+        alpha=alpha,
+        planned_users=planned_users,
+        pairs=pairs,
+    )
+
+
+def _look(text: str) -> LookPlan:
+    from analytics.experiment import OBF
+
+    kind, *numbers = text.split(":")
+    if kind in ("fixed", "anytime") and not numbers:
+        return "fixed" if kind == "fixed" else "anytime"
+    if kind != "obf" or not 1 <= len(numbers) <= 2 or not all(n.isdigit() and int(n) for n in numbers):
+        raise InvalidRequest(f"--look reads fixed, anytime, obf:14 or obf:14:3, not {text!r}")
+    looks, look = int(numbers[0]), int(numbers[-1])
+    if look > looks:
+        raise InvalidRequest(f"--look {text}: there is no look {look} among {looks}")
+    return OBF(looks, look)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))

@@ -1,0 +1,35 @@
+"""`analytics refresh`: bring the rollup of an experiment to what its logs say now; for cron."""
+
+from __future__ import annotations
+
+import typer
+
+from analytics.commands.options import Where, asks_where
+from analytics.errors import InvalidRequest, UnknownExperiment
+
+
+@asks_where
+def refresh(where: Where) -> None:
+    """Bring the rollup in the database up to date; `compare` reads it from then on."""
+    from analytics.database import opened, stored_definition
+    from analytics.definition import read_definition
+    from analytics.reading import Database
+    from analytics.rollup import Rollup
+
+    source = where.source()
+    if not isinstance(source, Database):
+        raise InvalidRequest("a rollup lives in a database: name --database and --experiment")
+    with opened(source.database) as connection:
+        name = where.experiment or ""
+        stored = stored_definition(connection, source.relations.experiments, name)
+        definition = read_definition(where.definition) if where.definition else stored
+        if definition is None:
+            raise UnknownExperiment(name, [])
+        done = Rollup(definition, source.logs, where.cleaning()).refresh(connection.engine)
+    what = "made anew" if done.is_rebuilt else f"{len(done.days)} days folded" if done.days else "up to date"
+    typer.echo(f"Rollup of {definition.name!r}: {what}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(refresh)

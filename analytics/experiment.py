@@ -1,0 +1,272 @@
+"""The front door: an experiment and where its data are; `analyze` gives a Result with everything by name.
+
+experiment = Experiment("style_2026_03", Tables(events="E.parquet"), metrics=["ctr=clicks/impressions"])
+result = experiment.analyze(look="anytime", correction="holm", segments=["device"])
+result["personal", "ctr"].relative, result.srm, result.funnel, result.decision
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from analytics.cleaning import Cleaning
+from analytics.compare import Pairs, compare
+from analytics.corrections import Correction, adjust
+from analytics.definition import Definition
+from analytics.errors import InvalidRequest, UnknownVariant
+from analytics.grouped import Group, Question, merged
+from analytics.metrics import CTR, Metric
+from analytics.outcome import Effect, Measure, Result, Segment
+from analytics.reading import Data, Source, read_source
+from analytics.results import Comparison
+from analytics.segments import segment_interaction
+from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look, PlannedLooks
+from analytics.sums import Moments
+
+CONTROL_NAMES = ("control", "original")
+"""What the variant without the change is usually called."""
+
+
+@dataclass(frozen=True)
+class OBF:
+    """Planned looks with O'Brien-Fleming's boundaries.
+
+    Attributes:
+        looks: how many were planned, with equally many new users before each.
+        look: which of them this is, from 1; without it the last.
+    """
+
+    looks: int
+    look: int | None = None
+
+
+LookPlan = Literal["fixed", "anytime"] | OBF | Look
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, and where its data are.
+
+    Args:
+        name: as the database knows it.
+        source: a database, files or data frames, units, or sums by variant.
+        metrics: `Metric`s, `Measure`s (a metric with a role) or text such as "ctr=clicks/impressions";
+            without any, those of the definition, or click-through.
+        control: by default the variant `control`, or else `original`.
+        plan: planned shares by variant; by default those of the definition.
+        definition: by default the one that the database holds.
+        cleaning: the rules by which rows count.
+    """
+
+    name: str
+    source: Source
+    metrics: Sequence[Metric | Measure | str] = ()
+    control: str | None = None
+    plan: Mapping[str, float] | None = None
+    definition: Definition | None = None
+    cleaning: Cleaning = field(default_factory=Cleaning)
+
+    def analyze(
+        self,
+        look: LookPlan = "fixed",
+        *,
+        correction: Correction = "holm",
+        segments: Sequence[str] = (),
+        alpha: float = 0.05,
+        planned_users: int = PLANNED_USERS,
+        pairs: Pairs = "control",
+    ) -> Result:
+        """Compare every variant with the control, in every metric and every segment.
+
+        Data that cannot carry an answer give effects whose numbers are None and whose `why_none` says why.
+
+        Args:
+            look: "fixed" for one look at a time chosen beforehand, "anytime" to look whenever one likes,
+                OBF(looks=14) for planned looks.
+            correction: over all metrics and variants together, and once more over all of them within all
+                segments; "holm", "bh" (false discovery rate) or "none".
+            planned_users: users of two variants at the end, which tunes the any-time interval.
+            pairs: "control", "all", or (treatment, control) by name; the result names a pair without the
+                control `treatment_vs_control`.
+        Raises:
+            UnknownVariant: the control has neither users nor a planned share, or has to be named.
+            MissingColumns: what a metric is made of, or a segment, is not in the data.
+            InvalidRequest: two metrics of one name.
+        """
+        measures = self._measures(self.definition)
+        data = self._read(measures, segments)
+        if not self.metrics and data.definition is not None and self.definition is None:
+            measures = self._measures(data.definition)
+            if any(m.metric.columns != CTR.columns for m in measures):
+                data = self._read(measures, segments)
+        shares = self.plan or (data.definition.variants if data.definition else None)
+        moments = merged((group.variant, m) for group, m in data.groups.items())
+        control = self.control or default_control({*moments, *(shares or {})})
+        chosen = _look(look, planned_users)
+        comparisons = {
+            m.metric.name: compare(
+                moments,
+                control=control,
+                metric=m.metric,
+                pairs=pairs,
+                shares=shares,
+                alpha=alpha,
+                planned_users=planned_users,
+                experiment=self.name,
+                look=chosen,
+            )
+            for m in measures
+        }
+        effects = _effects(comparisons, control, correction)
+        return Result(
+            name=self.name,
+            measures=tuple(measures),
+            control=control,
+            alpha=alpha,
+            look=chosen,
+            correction=correction,
+            comparisons=comparisons,
+            effects=effects,
+            srm=next(iter(comparisons.values())).srm,
+            funnel=data.funnel,
+            cleaning=self.cleaning if data.definition is None else self.cleaning.within(data.definition),
+            came_from=data.came_from,
+            segments=_segments(data, measures, control, shares, segments, correction, alpha, chosen),
+            days_of=data.days,
+        )
+
+    def _read(self, measures: Sequence[Measure], segments: Sequence[str]) -> Data:
+        columns = dict.fromkeys(name for m in measures for name in m.metric.columns)
+        question = Question(tuple(columns), tuple(segments))
+        data = read_source(self.source, self.name, question, self.cleaning, self.definition)
+        return data if self.definition is None else replace(data, definition=self.definition)
+
+    def _measures(self, definition: Definition | None) -> list[Measure]:
+        given: Iterable[Metric | Measure | str] = self.metrics or _of_definition(definition)
+        measures = [m if isinstance(m, Measure) else Measure(_metric(m)) for m in given]
+        names = [m.metric.name for m in measures]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidRequest(f"there are two metrics called {twice!r}; name each differently")
+        return measures
+
+
+def default_control(names: Iterable[str]) -> str:
+    """The variant called `control`, else the one called `original`.
+
+    Not the first of the plan: a database may store its JSON in another order.
+
+    Raises:
+        UnknownVariant: there is neither, so the caller has to choose.
+    """
+    known = set(names)
+    for name in CONTROL_NAMES:
+        if name in known or not known:
+            return name
+    raise UnknownVariant(CONTROL_NAMES[0], known)
+
+
+def _of_definition(definition: Definition | None) -> list[Metric | Measure | str]:
+    if definition is None:
+        return [CTR]
+    metrics = definition.metrics()
+    n_goals = len(definition.goals)
+    return [Measure(m, "goal" if i < n_goals else "guardrail") for i, m in enumerate(metrics.values())]
+
+
+def _metric(text: Metric | str) -> Metric:
+    if isinstance(text, Metric):
+        return text
+    try:
+        return Metric.parse(text)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _look(look: LookPlan, planned_users: int) -> Look:
+    if look == "fixed":
+        return FIXED
+    if look == "anytime":
+        return Anytime(planned_users)
+    if isinstance(look, OBF):
+        return PlannedLooks.evenly(look.looks, look.look or look.looks)
+    if isinstance(look, str):
+        raise InvalidRequest(f'a look is "fixed", "anytime" or OBF(looks=14), not {look!r}')
+    return look
+
+
+def _effects(
+    comparisons: Mapping[str, Comparison], control: str, correction: Correction
+) -> dict[tuple[str, str], Effect]:
+    """Every pair's effect on every metric, with p-values adjusted for all of them together.
+
+    A pair and its mirror image are one comparison.
+    """
+    found = [(name, contrast) for name, c in comparisons.items() for contrast in c.contrasts]
+    raw = {(name, frozenset((c.treatment, c.control))): c.p for name, c in found}
+    adjusted = dict(zip(raw, adjust(list(raw.values()), correction), strict=True))
+    return {
+        (c.treatment if c.control == control else c.name, name): Effect.of(
+            name, c, adjusted[name, frozenset((c.treatment, c.control))]
+        )
+        for name, c in found
+    }
+
+
+def _segments(
+    data: Data,
+    measures: Sequence[Measure],
+    control: str,
+    shares: Mapping[str, float] | None,
+    names: Sequence[str],
+    correction: Correction,
+    alpha: float,
+    look: Look,
+) -> tuple[Segment, ...]:
+    """Every segment's effects, adjusted over all segments together, and whether they differ."""
+    found = {}
+    for position, name in enumerate(names):
+        for value, moments in _by_value(data.groups, position).items():
+            found[name, value] = {
+                m.metric.name: compare(
+                    moments, control=control, metric=m.metric, shares=shares, alpha=alpha, look=look
+                )
+                for m in measures
+            }
+    cells = [
+        (key, metric, contrast)
+        for key, comparisons in found.items()
+        for metric, comparison in comparisons.items()
+        for contrast in comparison.contrasts
+    ]
+    adjusted = adjust([contrast.p for _, _, contrast in cells], correction)
+    effects: dict[tuple[str, str], dict[tuple[str, str], Effect]] = {key: {} for key in found}
+    for (key, metric, contrast), p in zip(cells, adjusted, strict=True):
+        effects[key][contrast.treatment, metric] = Effect.of(metric, contrast, p)
+    segments = []
+    for position, name in enumerate(names):
+        by_value = _by_value(data.groups, position)
+        variants = sorted({v for moments in by_value.values() for v in moments} - {control})
+        segments.append(
+            Segment(
+                name,
+                {value: effects[name, value] for value in by_value},
+                {value: next(iter(found[name, value].values())).srm for value in by_value},
+                {
+                    (variant, m.metric.name): segment_interaction(by_value, m.metric, variant, control)
+                    for variant in variants
+                    for m in measures
+                },
+            )
+        )
+    return tuple(segments)
+
+
+def _by_value(groups: Mapping[Group, Moments], position: int) -> dict[str, dict[str, Moments]]:
+    values = sorted({group.segments[position] for group in groups})
+    return {
+        value: merged((group.variant, m) for group, m in groups.items() if group.segments[position] == value)
+        for value in values
+    }

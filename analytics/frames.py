@@ -1,0 +1,212 @@
+"""Cleaned units from files or data frames: events, two raw logs, or one row a user.
+
+events       one row an impression: user, variant, clicked, and where known impression_id and shown_at
+impressions  one row an impression: impression_id, user, variant, and where known shown_at
+clicks       one row a click: impression_id, and where known event_id and clicked_at
+totals       one row a user: user, variant, clicks, impressions, and any further quantities
+users        one row a user: user, and whatever is asked for: quantities from before, segments
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.cleaning import Cleaning, Funnel, refuse_what_must_not_be
+from analytics.cleaning_frames import CleanFrame, clean, clean_totals, is_blank
+from analytics.derived import plain_columns, with_derived
+from analytics.errors import InvalidRequest, MissingColumns
+from analytics.files import ColumnNames, as_flags, as_numbers, as_text, read_table, refuse
+from analytics.grouped import UNKNOWN, Group, Question
+from analytics.sums import Moments
+from analytics.units import UnitDays, Units
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analytics.files import Table
+
+COUNTS = ("clicks", "impressions", "purchases")
+
+TOTALS = ("purchases", "revenue")
+"""Quantities that are read from the totals where they are there, whether asked for or not."""
+
+
+@dataclass(frozen=True)
+class CleanUnits:
+    """One row a user, cleaned.
+
+    Attributes:
+        days: the same by day, where the times are known.
+        segments: name -> (n,) text, in the order of the units.
+    """
+
+    units: Units
+    funnel: Funnel
+    days: UnitDays | None = None
+    segments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def groups(self, question: Question) -> dict[Group, Moments]:
+        """Moments by variant and segment.
+
+        Raises:
+            MissingColumns: a quantity or a segment that nobody brought.
+        """
+        have = {*self.units.columns, *self.segments}
+        missing = [s for s in question.segments if s not in self.segments]
+        missing += [c for c in plain_columns(question.columns) if c not in self.units.columns]
+        if missing:
+            raise MissingColumns("the data", missing, have)
+        keys = [self.units.variant, *(self.segments[name] for name in question.segments)]
+        found: dict[Group, Moments] = {}
+        if not len(self.units):
+            return found
+        labels = [np.unique(key.astype(str), return_inverse=True) for key in keys]
+        code = np.zeros(len(self.units), np.int64)
+        for names, place in labels:
+            code = code * len(names) + place
+        columns = with_derived(self.units.columns, question.columns)
+        for value in np.unique(code):
+            here = np.flatnonzero(code == value)
+            variant, *rest = (str(names[place[here[0]]]) for names, place in labels)
+            found[Group(variant, tuple(rest))] = Moments.of({c: v[here] for c, v in columns.items()})
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the rows are: exactly one of events, impressions (with clicks) and totals; users beside it.
+
+    Attributes:
+        columns: what their columns are called.
+    """
+
+    events: Table | None = None
+    impressions: Table | None = None
+    clicks: Table | None = None
+    totals: Table | None = None
+    users: Table | None = None
+    columns: ColumnNames = field(default_factory=ColumnNames)
+
+    def read(self, cleaning: Cleaning, question: Question) -> CleanUnits:
+        """The units.
+
+        Raises:
+            InvalidRequest: not exactly one of events, impressions and totals; clicks without impressions.
+            UnreadableSource, MissingColumns, InvalidRows: a table is not what it should be.
+        """
+        given = [t is not None for t in (self.events, self.impressions, self.totals)]
+        if sum(given) != 1 or (self.clicks is not None and self.impressions is None):
+            raise InvalidRequest("name one source: events, or impressions with clicks, or totals")
+        if self.totals is not None:
+            cleaned, rows = self._read_totals(self.totals, question, cleaning)
+        elif self.events is not None:
+            cleaned, rows = self._read_events(self.events, question, cleaning)
+        else:
+            cleaned, rows = self._read_logs(self.impressions, question, cleaning)
+        refuse_what_must_not_be(cleaned.funnel, cleaning, "the data")
+        return self._with_users(_as_units(cleaned, rows, question), question)
+
+    def _read_events(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
+        frame, source = read_table(table)
+        optional = ("impression_id", "event_id", "shown_at", *question.segments)
+        rows = self._keyed(frame, source, ("user", "variant", "clicked"), optional)
+        rows["clicked"] = as_flags(rows["clicked"], source, "clicked")
+        if "impression_id" not in rows and "event_id" in rows:
+            rows["impression_id"] = rows["event_id"]
+        return clean(rows, {}, cleaning), rows
+
+    def _read_logs(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
+        frame, source = read_table(table)
+        optional = ("shown_at", *question.segments)
+        rows = self._keyed(frame, source, ("impression_id", "user", "variant"), optional)
+        if self.clicks is None:
+            return clean(rows, {}, cleaning), rows
+        frame, source = read_table(self.clicks)
+        clicks = self._keyed(frame, source, ("impression_id",), ("event_id", "clicked_at"))
+        return clean(rows, {"clicks": clicks.rename(columns={"clicked_at": "at"})}, cleaning), rows
+
+    def _read_totals(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
+        frame, source = read_table(table)
+        columns = ("clicks", "impressions", *TOTALS, *plain_columns(question.columns))
+        rows = self._keyed(frame, source, ("user", "variant", *columns[:2]), (*columns, *question.segments))
+        quantities = [name for name in dict.fromkeys(columns) if name in rows]
+        for name in quantities:
+            rows[name] = as_numbers(rows[name], source, is_count=name in COUNTS)
+        return clean_totals(rows, quantities, cleaning), rows
+
+    def _keyed(
+        self, frame: pd.DataFrame, source: str, wanted: Sequence[str], optional: Sequence[str]
+    ) -> pd.DataFrame:
+        rows = self.columns.renamed(frame, source, wanted, optional)
+        for key in (k for k in ("user", "variant", "impression_id", "event_id") if k in rows):
+            rows[key] = as_text(rows[key])
+        return rows
+
+    def _with_users(self, cleaned: CleanUnits, question: Question) -> CleanUnits:
+        """What the table of users knows of each; 0 and UNKNOWN of a user whom it does not have."""
+        if self.users is None:
+            return cleaned
+        import pandas as pd
+
+        frame, source = read_table(self.users)
+        have = {*cleaned.units.columns, *cleaned.segments}
+        quantities = [c for c in plain_columns(question.columns) if c not in have]
+        segments = [c for c in question.segments if c not in have]
+        rows = self._keyed(frame, source, ("user", *quantities, *segments), ())
+        rows = rows[~is_blank(rows["user"])]
+        refuse(rows["user"].duplicated(), source, "of a user who is there twice", "keep one row a user")
+        place = pd.Index(rows["user"].astype(object)).get_indexer(pd.Index(cleaned.units.user, dtype=object))
+        found: dict[str, NDArray[Any]] = {}
+        for name in quantities:
+            blank = is_blank(rows[name])
+            values = as_numbers(rows[name].where(~blank, 0), source, is_count=False).to_numpy()
+            found[name] = np.append(values, values.dtype.type(0))[place]
+        texts = {name: _texts(as_text(rows[name]), place) for name in segments}
+        units = cleaned.units
+        return replace(
+            cleaned,
+            units=Units(units.user, units.variant, {**units.columns, **found}),
+            segments={**cleaned.segments, **texts},
+        )
+
+
+Cleaned = tuple[CleanFrame, "pd.DataFrame"]
+
+
+def _as_units(cleaned: CleanFrame, rows: pd.DataFrame, question: Question) -> CleanUnits:
+    """The rows that count, brought down to one a user, and to one a user and day where days are known."""
+    kept = cleaned.rows
+    by = [kept["user"].astype("category"), kept["variant"].astype("category")]
+    columns = list(cleaned.columns)
+    totals = kept.groupby(by, observed=True, sort=True)[columns].sum().reset_index()
+    units = Units(_array(totals["user"]), _array(totals["variant"]), {c: _array(totals[c]) for c in columns})
+    days = None
+    if "day" in kept:
+        daily = kept.groupby([*by, kept["day"].astype("category")], observed=True, sort=True)
+        sums = daily[columns].sum().reset_index()
+        user, variant, day = (_array(sums[key]) for key in ("user", "variant", "day"))
+        days = UnitDays(user, variant, day, {c: _array(sums[c]) for c in columns})
+    own = [name for name in question.segments if name in rows]
+    segments = {}
+    if own:
+        named = kept[["user", "variant"]].assign(
+            **{name: as_text(rows[name]).loc[kept.index] for name in own}
+        )
+        first = named.groupby(by, observed=True, sort=True)[own].first().reset_index()
+        segments = {name: _texts(first[name], np.arange(len(first))) for name in own}
+    return CleanUnits(units, cleaned.funnel, days, segments)
+
+
+def _texts(values: pd.Series[Any], place: NDArray[np.intp]) -> NDArray[Any]:
+    texts = [UNKNOWN if null else str(v) for v, null in zip(values, values.isna(), strict=True)]
+    return np.array([*texts, UNKNOWN], dtype=str)[place]
+
+
+def _array(values: pd.Series[Any]) -> NDArray[Any]:
+    array = values.to_numpy()
+    return array.astype(str) if array.dtype == object else array

@@ -1,0 +1,154 @@
+"""From one row a user to moments by variant and segment, inside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from analytics.derived import Derived
+from analytics.errors import MissingColumns
+from analytics.sums import Moments, pairs_of
+
+UNKNOWN = ""
+"""The segment of a user of whom it is not known."""
+
+
+class Group(NamedTuple):
+    """The users of one variant and, where segments were asked for, of one value of each."""
+
+    variant: str
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to sum: quantities, and the columns whose values make segments."""
+
+    columns: tuple[str, ...]
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UserRows:
+    """A query part with one row a user and variant.
+
+    Attributes:
+        table: user, variant, reason (0 where the user counts), and columns.
+        columns: the quantities among its columns.
+        counters: columns to sum by reason, for the funnel.
+        lookups: further query parts with one row a `user`, whose other columns may be asked for too.
+        units: quantities kept as whole numbers of so many to one.
+        has_no_null: whether the quantities of the table are whole, wide and never null.
+    """
+
+    table: sa.FromClause
+    columns: tuple[str, ...]
+    counters: tuple[str, ...]
+    lookups: tuple[sa.FromClause, ...] = ()
+    units: Mapping[str, int] = field(default_factory=dict)
+    has_no_null: bool = False
+
+    def quantity(self, name: str) -> sa.ColumnElement[Any]:
+        """A number per user, plain or derived, that may be multiplied."""
+        derived = None if name in self.columns else Derived.parse(name)
+        if derived is None:
+            return self._plain(name)
+        value = self._plain(derived.column)
+        if derived.bound is None:
+            return sa.case((value > 0, 1), else_=0)
+        return sa.case((value > derived.bound, derived.bound), else_=value)
+
+    def _plain(self, name: str) -> sa.ColumnElement[Any]:
+        """No null, and wide enough for the square of an integer."""
+        found = self.table.c[name] if name in self.columns else self._looked_up(name)
+        if name in self.columns and self.units.get(name, 1) != 1:
+            found = sa.cast(found, sa.Double) / float(self.units[name])
+        if name in self.columns and self.has_no_null:
+            return found
+        wide = sa.cast(found, sa.BigInteger) if isinstance(found.type, sa.Integer) else found
+        return sa.func.coalesce(wide, 0)
+
+    def segment(self, name: str) -> sa.ColumnElement[Any]:
+        """Its value as text; UNKNOWN where there is none."""
+        return sa.func.coalesce(sa.cast(self._looked_up(name), sa.String), UNKNOWN)
+
+    def _looked_up(self, name: str) -> sa.ColumnElement[Any]:
+        for lookup in self.lookups:
+            if name in lookup.c and name != "user":
+                return lookup.c[name]
+        known = {*self.columns, *(c.name for lookup in self.lookups for c in lookup.c if c.name != "user")}
+        raise MissingColumns("the log", [name], known)
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What one statement brought.
+
+    Attributes:
+        moments: by group, of the users that count.
+        by_reason: reason -> `users` and every counter.
+    """
+
+    moments: Mapping[Group, Moments]
+    by_reason: Mapping[int, Mapping[str, int]]
+
+
+def read_grouped(connection: sa.Connection, rows: UserRows, question: Question) -> Grouped:
+    """Moments by variant and segment, and the counters by reason, in one pass.
+
+    Raises:
+        MissingColumns: a quantity or a segment that neither the rows nor a lookup has.
+    """
+    values = {name: rows.quantity(name) for name in question.columns}
+    segments = [rows.segment(name).label(f"segment_{i}") for i, name in enumerate(question.segments)]
+    source = rows.table
+    for lookup in rows.lookups:
+        source = source.outerjoin(lookup, lookup.c.user == rows.table.c.user)
+    keys = [rows.table.c.reason, rows.table.c.variant, *segments]
+    query = (
+        sa.select(
+            *keys,
+            sa.func.count(),
+            *(sa.func.sum(rows.table.c[name]) for name in rows.counters),
+            *(sa.func.sum(value) for value in values.values()),
+            *(sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)),
+        )
+        .select_from(source)
+        .group_by(*keys)
+    )
+    moments: dict[Group, Moments] = {}
+    by_reason: dict[int, dict[str, int]] = {}
+    first_count, first_value = len(keys), len(keys) + 1 + len(rows.counters)
+    for row in connection.execute(query):
+        counts = by_reason.setdefault(int(row[0]), dict.fromkeys(("users", *rows.counters), 0))
+        for name, n in zip(counts, row[first_count:first_value], strict=True):
+            counts[name] += int(n or 0)
+        if row[0] == 0:
+            group = Group(str(row[1]), tuple(map(str, row[2:first_count])))
+            moments[group] = _moments(values, row[first_count], row[first_value:])
+    return Grouped(dict(sorted(moments.items())), by_reason)
+
+
+def merged(groups: Iterable[tuple[str, Moments]]) -> dict[str, Moments]:
+    """The moments of each name added up, in order of name."""
+    found: dict[str, Moments] = {}
+    for name, moments in groups:
+        found[name] = found[name] + moments if name in found else moments
+    return dict(sorted(found.items()))
+
+
+def _moments(names: Mapping[str, Any], n: int, numbers: Sequence[Any]) -> Moments:
+    found = [number(value) for value in numbers]
+    totals = dict(zip(names, found, strict=False))
+    return Moments(int(n), totals, dict(zip(pairs_of(names), found[len(totals) :], strict=True)))
+
+
+def number(value: Any) -> float:
+    """A Python number; an exact decimal without a fraction becomes an integer again."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value if isinstance(value, int) else float(value or 0)

@@ -1,0 +1,161 @@
+"""One way to ask any source: a database (rollup, raw logs or views), files, data frames or units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning, Funnel
+from analytics.database import Relations, daily_moments, opened, read_experiment, stored_definition
+from analytics.definition import Definition
+from analytics.derived import plain_columns
+from analytics.frames import CleanUnits, Tables
+from analytics.grouped import Group, Question
+from analytics.logs import EventLogs
+from analytics.raw import Users, daily_rows_of_logs, read_logs
+from analytics.rollup import Rollup
+from analytics.rollup_read import daily_rows, has_rollup, read_totals
+from analytics.sums import Moments
+from analytics.units import UnitDays, Units
+
+DailyMoments = Mapping[str, Mapping[str, Moments]]
+
+
+@dataclass(frozen=True)
+class Database:
+    """An experiment in a database.
+
+    It is read from its rollup where that was refreshed with the same rules, else from the raw logs,
+    else from a view with one row a user (`Relations.units`), which no rule cleans any more.
+
+    Attributes:
+        database: an SQLAlchemy URL, the path of an SQLite file, or an engine.
+        users: a table with segments and quantities from before the experiment.
+    """
+
+    database: str | Path | sa.Engine
+    logs: EventLogs = field(default_factory=EventLogs)
+    users: Users | None = None
+    relations: Relations = field(default_factory=Relations)
+
+
+Source = Database | Tables | Units | UnitDays | Mapping[str, Moments]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a source says.
+
+    Attributes:
+        groups: moments by variant and segment.
+        funnel: what became of every row; None where the source was clean already.
+        definition: the experiment as the source knows it.
+        days: asks for the moments of each variant up to each day; None without daily data.
+        came_from: what was read, in a few words.
+    """
+
+    groups: Mapping[Group, Moments]
+    funnel: Funnel | None = None
+    definition: Definition | None = None
+    days: Callable[[], DailyMoments | None] = lambda: None
+    came_from: str = "units"
+
+
+def read_source(
+    source: Source, name: str, question: Question, cleaning: Cleaning, definition: Definition | None
+) -> Data:
+    """The sums that a question needs.
+
+    Raises:
+        Whatever its reader raises, always an `AnalyticsError`.
+    """
+    if isinstance(source, Database):
+        return _read_database(source, name, question, cleaning, definition)
+    if isinstance(source, Tables):
+        rules = cleaning if definition is None else cleaning.within(definition)
+        cleaned = source.read(rules, question)
+        return _read_units(cleaned, cleaned.days, question, cleaned.funnel)
+    if isinstance(source, UnitDays):
+        return _read_units(CleanUnits(source.units(), NO_FUNNEL), source, question, None)
+    if isinstance(source, Units):
+        return _read_units(CleanUnits(source, NO_FUNNEL), None, question, None)
+    return Data({Group(variant): moments for variant, moments in source.items()}, came_from="sums")
+
+
+NO_FUNNEL = Funnel((), 0, {})
+
+
+def _read_units(
+    cleaned: CleanUnits, days: UnitDays | None, question: Question, funnel: Funnel | None
+) -> Data:
+    course = (lambda: None) if days is None else (lambda: days.cumulative_moments() or None)
+    return Data(cleaned.groups(question), funnel, days=course)
+
+
+def _read_database(
+    source: Database, name: str, question: Question, cleaning: Cleaning, definition: Definition | None
+) -> Data:
+    with opened(source.database) as connection:
+        found = definition or stored_definition(connection, source.relations.experiments, name)
+        if found is not None and sa.inspect(connection).has_table(*_schema(source.logs.impressions)):
+            return _read_own_logs(connection, source, replace_name(found, name), question, cleaning)
+    columns = dict.fromkeys(("clicks", "impressions", *plain_columns(question.columns)))
+    sums = read_experiment(source.database, name, columns=tuple(columns), relations=source.relations)
+    groups = {Group(variant): moments for variant, moments in sums.moments.items()}
+    known = found or (None if sums.shares is None else _planned(name, sums.shares))
+    return Data(groups, None, known, lambda: sums.days, "views")
+
+
+def _read_own_logs(
+    connection: sa.Connection,
+    source: Database,
+    definition: Definition,
+    question: Question,
+    cleaning: Cleaning,
+) -> Data:
+    rollup = Rollup(definition, source.logs, cleaning)
+    if has_rollup(connection, rollup):
+        read = read_totals(connection, rollup, question, source.users)
+        return Data(read.groups, read.funnel, definition, lambda: _days(source, rollup, question), "rollup")
+    read = read_logs(
+        connection,
+        source.logs,
+        definition.name,
+        question,
+        cleaning=rollup.rules,
+        pre_period=definition.pre_period,
+        users=source.users,
+    )
+    has_times = source.logs.shown_at is not None
+    course = (lambda: _days(source, rollup, question)) if has_times else (lambda: None)
+    return Data(read.groups, read.funnel, definition, course, "logs")
+
+
+def _days(source: Database, rollup: Rollup, question: Question) -> DailyMoments | None:
+    """Of the quantities that have days: those from before the start do not."""
+    with opened(source.database) as connection:
+        if has_rollup(connection, rollup):
+            rows, units = daily_rows(connection, rollup)
+        else:
+            name = rollup.definition.name
+            rows, units = daily_rows_of_logs(connection, source.logs, name, rollup.rules)
+        wanted = [c for c in plain_columns(question.columns) if c in rows.c]
+        return daily_moments(connection, rows, wanted, units) or None
+
+
+def replace_name(definition: Definition, name: str) -> Definition:
+    """The definition under the name by which the log knows the experiment."""
+    return definition if definition.name == name else replace(definition, name=name, salt=definition.salt)
+
+
+def _planned(name: str, shares: Mapping[str, float]) -> Definition:
+    total = sum(shares.values())
+    return Definition(name, {variant: share / total for variant, share in shares.items() if share > 0})
+
+
+def _schema(name: str) -> tuple[str, str | None]:
+    schema, _, table = name.rpartition(".")
+    return table, schema or None

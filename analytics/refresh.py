@@ -1,0 +1,433 @@
+"""One refresh of a rollup: find what changed in the logs, fold that again; `rollup` says why it is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from analytics.cleaning import Cleaning
+from analytics.cleaning_sql import (
+    MET_REASONS,
+    Part,
+    Sql,
+    dropped_name,
+    outcome_reasons,
+    pairs_of_log,
+    reasons_at_the_edges,
+)
+from analytics.definition import DAY, Definition
+from analytics.logs import EventLogs, LogTables
+from analytics.raw import before_start, without_variants
+from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
+
+IMPRESSIONS = "impressions"
+SOLE_SQL: sa.ColumnElement[Any] = sa.literal_column(str(SOLE))
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """What a refresh did: the days that it folded anew, and whether it began from nothing."""
+
+    days: tuple[str, ...]
+    is_rebuilt: bool
+
+
+WHOLE, EDGES = 0, -1
+"""Days that are none: all of them folded at once, and rows outside of any."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time, [start, end), under the number by which its rows are known."""
+
+    key: int
+    start: datetime
+    end: datetime
+
+
+def day_number(at: datetime) -> int:
+    """20300131 for a moment of that day in UTC."""
+    return int(at.astimezone(UTC).strftime("%Y%m%d"))
+
+
+def iso_day(number: int) -> str:
+    """2030-01-31 for 20300131."""
+    return f"{number:08d}"[:4] + "-" + f"{number:08d}"[4:6] + "-" + f"{number:08d}"[6:]
+
+
+def _day_span(number: int) -> Span:
+    start = datetime.strptime(str(number), "%Y%m%d").replace(tzinfo=UTC)
+    return Span(number, start, start + DAY)
+
+
+def _days_between(start: datetime, end: datetime) -> list[int]:
+    first = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [day_number(first + n * DAY) for n in range(-(-(end - first) // DAY))]
+
+
+def insert_or_update(dialect: str, table: sa.Table) -> Any:
+    """`INSERT ... ON CONFLICT`, which the two dialects spell alike and SQLAlchemy does not."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@contextmanager
+def temporary(connection: sa.Connection, table: sa.Table) -> Iterator[None]:
+    """A table that this connection alone sees, for as long as the block lasts."""
+    connection.execute(sa.schema.DropTable(table, if_exists=True))
+    table.create(connection, checkfirst=False)
+    yield
+    table.drop(connection, checkfirst=False)
+
+
+@dataclass
+class Refreshing:
+    """One refresh under way."""
+
+    connection: sa.Connection
+    definition: Definition
+    rules: Cleaning
+    made_with: str
+    logs: LogTables
+    tables: RollupTables
+    rollup_id: int = 0
+    is_rebuilt: bool = False
+
+    @classmethod
+    def begin(
+        cls,
+        connection: sa.Connection,
+        names: EventLogs,
+        definition: Definition,
+        rules: Cleaning,
+        made_with: str,
+    ) -> Refreshing:
+        """Find the logs and the rollup; one made with other settings is emptied."""
+        if connection.dialect.name == "sqlite":
+            # a day touches most pages of the user days; within 2 MB SQLite would read each again and again
+            connection.exec_driver_sql("PRAGMA cache_size = -64000")
+        logs = LogTables.find(connection, names)
+        pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
+        tables = RollupTables.of(pairs.columns, pairs.dropped)
+        tables.make(connection)
+        self = cls(connection, definition, rules, made_with, logs, tables)
+        rollups = tables.rollups
+        stored = sa.select(rollups.c.rollup_id, rollups.c.made_with)
+        found = connection.execute(stored.where(rollups.c.experiment == definition.name)).first()
+        self.rollup_id = found.rollup_id if found else 0
+        if found is None or found.made_with != made_with:
+            self._begin_from_nothing()
+        return self
+
+    def run(self) -> Refresh:
+        """Fold what changed."""
+        before, now = self._stored_counts(), self._counts()
+        if any(n > now.get((log, day), 0) for (log, day), n in before.items() if log != IMPRESSIONS):
+            self._begin_from_nothing()  # which impressions lost a click is not known any more
+            before = {}
+        changed = {key for key in {*now, *before} if before.get(key, 0) != now.get(key, 0)}
+        if changed and not self._has_unique_ids():
+            self._begin_from_nothing()
+            before = {}
+            self._fold(Span(WHOLE, *self._window()))
+        elif changed:
+            self._fold_days(changed, {day for log, day in before if log == IMPRESSIONS})
+        if changed:
+            self._tidy()
+            self._store_counts(now)
+        self._count_the_edges()
+        return Refresh(tuple(sorted({iso_day(day) for _, day in changed})), self.is_rebuilt)
+
+    def _fold_days(self, changed: set[tuple[str, int]], known: set[int]) -> None:
+        days = {day for log, day in changed if log == IMPRESSIONS}
+        for day in sorted(days):
+            self._fold(_day_span(day), has_old=day in known)
+        with temporary(self.connection, TOUCHED):
+            for day in self._touch({key for key in changed if key[0] != IMPRESSIONS}, days):
+                self._fold(_day_span(day), has_old=True, is_touched=True)
+
+    def _has_unique_ids(self) -> bool:
+        return self.logs.impressions.is_unique and all(table.is_unique for _, table in self.logs.outcomes)
+
+    def _begin_from_nothing(self) -> None:
+        """An empty rollup of this experiment, made with today's settings."""
+        rollups, name = self.tables.rollups, self.definition.name
+        for table in (t for t in self.tables.metadata.tables.values() if t is not rollups):
+            self.connection.execute(table.delete().where(table.c.rollup_id == self.rollup_id))
+        self.connection.execute(rollups.delete().where(rollups.c.experiment == name))
+        highest = self.connection.scalar(sa.select(sa.func.coalesce(sa.func.max(rollups.c.rollup_id), 0)))
+        self.rollup_id = self.rollup_id or int(highest or 0) + 1
+        row = {"rollup_id": self.rollup_id, "experiment": name, "made_with": self.made_with}
+        self.connection.execute(rollups.insert(), row)
+        self.is_rebuilt = True
+
+    # -- what changed
+
+    def _window(self) -> tuple[datetime, datetime]:
+        """From the pre-period, or else the first impression, to the stop, or else the last one."""
+        definition, at = self.definition, self._at
+        first = definition.started_at and definition.started_at - definition.pre_period
+        return first or self._end_of(at.asc()), definition.stopped_at or self._end_of(at.desc()) + DAY
+
+    def _end_of(self, order: sa.ColumnElement[Any]) -> datetime:
+        sql, log = Sql(self.connection.dialect.name), self.logs.impressions
+        query = sa.select(sql.day(self._at)).where(sa.not_(sql.is_no_time(self._at))).order_by(order)
+        day = self.connection.scalar(query.select_from(log.table).limit(1))
+        return datetime.fromisoformat(day or "1970-01-01").replace(tzinfo=UTC)
+
+    @property
+    def _at(self) -> sa.ColumnElement[Any]:
+        return self.logs.impressions.column(self.logs.names.shown_at)
+
+    def _counts(self) -> dict[tuple[str, int], int]:
+        """Rows of each log on each day of the window, none left out that are zero."""
+        start, end = self._window()
+        logs = [(IMPRESSIONS, self.logs.impressions.table, self._at, end)]
+        logs += [
+            (log.name, found.table, found.column(log.at), end + self.rules.attribution)
+            for log, found in self.logs.outcomes
+            if log.at is not None
+        ]
+        sql = Sql(self.connection.dialect.name)
+        counts = {}
+        for name, table, at, until in logs:
+            for day in _days_between(start, until):
+                span = _day_span(day)
+                query = sa.select(sa.func.count()).select_from(table)
+                query = query.where(at >= sql.time(span.start), at < sql.time(span.end))
+                if n := self.connection.scalar(query):
+                    counts[name, day] = int(n)
+        return counts
+
+    def _stored_counts(self) -> dict[tuple[str, int], int]:
+        table = self.tables.log_days
+        rows = self.connection.execute(
+            sa.select(table.c.log, table.c.day, table.c.raw_rows).where(table.c.rollup_id == self.rollup_id)
+        )
+        return {(log, day): n for log, day, n in rows}
+
+    def _store_counts(self, counts: dict[tuple[str, int], int]) -> None:
+        table = self.tables.log_days
+        self.connection.execute(table.delete().where(table.c.rollup_id == self.rollup_id))
+        rows = [
+            {"rollup_id": self.rollup_id, "log": log, "day": day, "raw_rows": n}
+            for (log, day), n in counts.items()
+        ]
+        if rows:
+            self.connection.execute(table.insert(), rows)
+
+    def _touch(self, changed: set[tuple[str, int]], folded: set[int]) -> list[int]:
+        """Notes whose impressions of which other days the outcomes of the changed days point to."""
+        sql, names = Sql(self.connection.dialect.name), self.logs.names
+        shown = self.logs.impressions
+        for log, found in self.logs.outcomes:
+            met = shown.column(names.impression_id) == found.column(log.impression_id)
+            for day in sorted(day for name, day in changed if name == log.name):
+                span = _day_span(day)
+                at = found.column(log.at)
+                query = (
+                    sa.select(shown.column(names.user), self._day_of(self._at))
+                    .distinct()
+                    .select_from(found.table.join(shown.table, met))
+                    .where(at >= sql.time(span.start), at < sql.time(span.end))
+                    .where(shown.column(names.user).is_not(None), sa.not_(sql.is_no_time(self._at)))
+                    .where(self._day_of(self._at).not_in(sorted(folded)))
+                )
+                self.connection.execute(TOUCHED.insert().from_select(["user_id", "day"], query))
+        return sorted(self.connection.scalars(sa.select(TOUCHED.c.day).distinct()))
+
+    def _day_of(self, at: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        day = Sql(self.connection.dialect.name).day(at)
+        return sa.cast(sa.func.replace(day, "-", ""), sa.Integer)
+
+    # -- folding
+
+    def _fold(self, span: Span, *, has_old: bool = False, is_touched: bool = False) -> None:
+        """Replace the rows of a span by what the logs say now."""
+        users = sa.select(TOUCHED.c.user_id).where(TOUCHED.c.day == span.key) if is_touched else None
+        new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
+        with temporary(self.connection, new), temporary(self.connection, old):
+            self._fill(new, span, users)
+            if has_old:
+                self._take_out(old, span, users)
+            self._count_dropped(new, old, span, is_touched=is_touched)
+            self._put_in(new)
+            if has_old:
+                self._find_first_again(new, old)
+
+    def _put_in(self, new: sa.Table) -> None:
+        days = self.tables.user_days
+        names = [c.name for c in days.c if c.name != "rollup_id"]
+        kept = sa.select(self._id, *(new.c[name] for name in names)).where(new.c.reason == 0)
+        kept = kept.order_by(new.c.user_id, new.c.day, new.c.variant)
+        self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
+        self._add_to_totals(new, 1)
+
+    @property
+    def _id(self) -> sa.ColumnElement[Any]:
+        return sa.literal(self.rollup_id, sa.Integer)
+
+    def _fill(self, new: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
+        """The pairs of the pre-period and of the experiment that lie in the span."""
+        dialect, definition, rules = self.connection.dialect.name, self.definition, self.rules
+        phases: list[tuple[LogTables, Cleaning, str | None]] = [(self.logs, rules, definition.name)]
+        if definition.started_at is not None and definition.pre_period:
+            before = before_start(rules, definition.pre_period)
+            phases.append((without_variants(self.logs), before, None))
+        for logs, cleaning, experiment in phases:
+            start = max(span.start, cleaning.started_at or span.start)
+            end = min(span.end, cleaning.stopped_at or span.end)
+            if start < end:
+                part = Part(start, end, users)
+                pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=True, part=part)
+                names = [c.name for c in new.c]
+                made = self._made(pairs.table)
+                query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
+                query = query if experiment else query.where(pairs.table.c.reason == 0)
+                self.connection.execute(new.insert().from_select(names, query))
+
+    def _made(self, pairs: sa.CTE) -> dict[str, sa.ColumnElement[Any]]:
+        """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
+        sql = Sql(self.connection.dialect.name)
+        day = sa.cast(sa.func.replace(pairs.c.day, "-", ""), sa.Integer)
+        return {"user_id": pairs.c.user, "day": day, "first_ms": sql.epoch_ms(pairs.c.first_at)}
+
+    def _take_out(self, old: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
+        days = self.tables.user_days
+        here = sa.and_(days.c.rollup_id == self.rollup_id, days.c.day == span.key)
+        if users is not None:
+            here = sa.and_(here, days.c.user_id.in_(users))
+        names = [c.name for c in old.c if c.name != "reason"]
+        query = sa.select(*(days.c[name] for name in names), sa.literal_column("0")).where(here)
+        self.connection.execute(old.insert().from_select([*names, "reason"], query))
+        self.connection.execute(days.delete().where(here))
+        self._add_to_totals(old, -1)
+
+    def _add_to_totals(self, rows: sa.Table, sign: int) -> None:
+        """Adds the rows to their users' totals, or takes them away; what they did before has to be found."""
+        totals, quantities = self.tables.user_totals, self.tables.quantities
+        sums = [(sa.func.sum(rows.c[name]) * sign).label(name) for name in quantities]
+        query = (
+            sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, sa.func.min(rows.c.first_ms), SOLE_SQL)
+            .where(rows.c.reason == 0, rows.c.variant != NOBODY)
+            .group_by(rows.c.user_id, rows.c.variant)
+        )
+        dialect = self.connection.dialect.name
+        names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
+        statement = insert_or_update(dialect, totals).from_select(names, query)
+        smaller = sa.func.least if dialect == "postgresql" else sa.func.min
+        added = {name: totals.c[name] + statement.excluded[name] for name in quantities}
+        first = smaller(totals.c.first_ms, statement.excluded.first_ms)
+        key = ["rollup_id", "user_id", "variant"]
+        self.connection.execute(
+            statement.on_conflict_do_update(index_elements=key, set_={**added, "first_ms": first})
+        )
+        before = sa.select(rows.c.user_id).where(rows.c.variant == NOBODY)
+        self.connection.execute(
+            totals.update()
+            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(before))
+            .values({f"pre_{name}": None for name in quantities})
+        )
+
+    def _find_first_again(self, *tables: sa.Table) -> None:
+        """Rows were taken away, so the first moment may have been among them."""
+        days, totals = self.tables.user_days, self.tables.user_totals
+        keys = ("rollup_id", "user_id", "variant")
+        first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
+        users = sa.union(*(sa.select(table.c.user_id).where(table.c.reason == 0) for table in tables))
+        self.connection.execute(
+            totals.delete().where(totals.c.rollup_id == self.rollup_id, totals.c.impressions == 0)
+        )
+        self.connection.execute(
+            totals.update()
+            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(users))
+            .values(first_ms=first.scalar_subquery())
+        )
+
+    def _tidy(self) -> None:
+        """What users did before the start, and the place of each variant among those its user saw."""
+        days, totals = self.tables.user_days, self.tables.user_totals
+        mine = totals.c.rollup_id == self.rollup_id
+        before = sa.and_(
+            days.c.rollup_id == self.rollup_id, days.c.user_id == totals.c.user_id, days.c.variant == NOBODY
+        )
+        sums = {
+            f"pre_{name}": sa.func.coalesce(
+                sa.select(sa.func.sum(days.c[name])).where(before).scalar_subquery(), 0
+            )
+            for name in self.tables.quantities
+        }
+        self.connection.execute(totals.update().where(mine, totals.c.pre_impressions.is_(None)).values(sums))
+        self.connection.execute(totals.update().where(mine, totals.c.place != SOLE).values(place=SOLE))
+        several = sa.select(totals.c.user_id).where(mine).group_by(totals.c.user_id)
+        several = several.having(sa.func.count() > 1)
+        other = totals.alias("other")
+        sql = Sql(self.connection.dialect.name)
+        is_earlier = sa.or_(
+            other.c.first_ms < totals.c.first_ms,
+            sa.and_(
+                other.c.first_ms == totals.c.first_ms,
+                sql.bytes(other.c.variant) < sql.bytes(totals.c.variant),
+            ),
+        )
+        later = sa.exists().where(
+            other.c.rollup_id == self.rollup_id, other.c.user_id == totals.c.user_id, is_earlier
+        )
+        place = sa.case((later, LATER), else_=FIRST)
+        self.connection.execute(
+            totals.update().where(mine, totals.c.user_id.in_(several)).values(place=place)
+        )
+
+    # -- the funnel
+
+    def _count_dropped(self, new: sa.Table, old: sa.Table, span: Span, *, is_touched: bool) -> None:
+        """Brings the rows that each rule dropped up to date."""
+        table = self.tables.dropped_rows
+        counts: dict[tuple[str, int], int] = {}
+        if not is_touched:
+            here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
+            self.connection.execute(table.delete().where(*here))
+            query = sa.select(new.c.reason, sa.func.sum(new.c.impressions)).where(new.c.reason != 0)
+            for reason, n in self.connection.execute(query.group_by(new.c.reason)):
+                counts[IMPRESSIONS, reason] = int(n)
+        for rows, sign in ((new, 1), (old, -1)):
+            sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
+            sums = sums.where(rows.c.reason == 0, rows.c.variant != NOBODY)
+            found = dict(zip(self.tables.dropped, self.connection.execute(sums).one(), strict=True))
+            for log, _ in self.logs.outcomes:
+                for reason in MET_REASONS:
+                    n = found[dropped_name(log.name, reason)] or 0
+                    counts[log.name, reason] = counts.get((log.name, reason), 0) + sign * int(n)
+        self._shift({(log, span.key, reason): n for (log, reason), n in counts.items()})
+
+    def _count_the_edges(self) -> None:
+        """Rows that belong to no day of the window, and what outcomes say for themselves."""
+        table, dialect, rules = self.tables.dropped_rows, self.connection.dialect.name, self.rules
+        edge = (table.c.rollup_id == self.rollup_id, table.c.day == EDGES)
+        self.connection.execute(table.delete().where(*edge))
+        counts: dict[tuple[str, int, int], int] = {}
+        start, end = self._window()
+        edges = rules.started_at or start, end
+        for query in reasons_at_the_edges(dialect, self.logs, rules, self.definition.name, *edges):
+            for reason, n in self.connection.execute(query):
+                counts[IMPRESSIONS, EDGES, reason] = counts.get((IMPRESSIONS, EDGES, reason), 0) + n
+        own = outcome_reasons(dialect, self.logs, rules)
+        for log, reason, n in [] if own is None else self.connection.execute(own):
+            counts[log, EDGES, reason] = n
+        self._shift(counts)
+
+    def _shift(self, counts: Mapping[tuple[str, int, int], int]) -> None:
+        table = self.tables.dropped_rows
+        for (log, day, reason), n in counts.items():
+            key = {"rollup_id": self.rollup_id, "log": log, "day": day, "reason": reason}
+            statement = insert_or_update(self.connection.dialect.name, table).values(**key, n_rows=n)
+            added = {"n_rows": table.c.n_rows + statement.excluded.n_rows}
+            if n:
+                self.connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=added))
+        empty = sa.and_(table.c.rollup_id == self.rollup_id, table.c.n_rows == 0)
+        self.connection.execute(table.delete().where(empty))

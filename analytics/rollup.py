@@ -1,0 +1,79 @@
+"""User totals and a user x variant x day rollup inside the database, kept up to date by increments.
+
+A refresh looks at how many rows each log has on each day. Days that changed are folded again: their
+rows leave the rollup and come back as the log stands now. So a day that is replayed, an event that
+comes late and a rebuild from nothing all end in the same tables, row for row. What is folded is the
+whole day when impressions came, and only the users concerned when clicks did.
+
+Amounts are kept as whole numbers of `value_units`, so that adding and taking away loses no digit.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning
+from analytics.definition import Definition
+from analytics.errors import InvalidRequest
+from analytics.logs import EventLogs
+from analytics.refresh import Refresh, Refreshing
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """The rollup of one experiment.
+
+    Args:
+        definition: its window and pre-period decide which days are looked at.
+        cleaning: the rules; those for users are applied when it is read, so they may change at will.
+    """
+
+    definition: Definition
+    logs: EventLogs = field(default_factory=EventLogs)
+    cleaning: Cleaning = field(default_factory=Cleaning)
+
+    @property
+    def rules(self) -> Cleaning:
+        """The rules within the experiment's window."""
+        return self.cleaning.within(self.definition)
+
+    def refresh(self, engine: sa.Engine) -> Refresh:
+        """Bring the tables to what the logs say now, in one transaction.
+
+        Raises:
+            InvalidRequest: the impressions have no time, so there are no days.
+            UnreadableSource, MissingColumns: as `LogTables.find`.
+        """
+        if self.logs.shown_at is None:
+            raise InvalidRequest("a rollup by day needs the time of each impression; name its column")
+        with engine.begin() as connection:
+            refreshing = Refreshing.begin(
+                connection, self.logs, self.definition, self.rules, self.made_with()
+            )
+            return refreshing.run()
+
+    def made_with(self) -> str:
+        """All that the rows depend on; another text means to begin from nothing."""
+        rules = self.rules.to_dict()
+        for later in ("two_variants", "bots", "bot_impressions"):
+            del rules[later]
+        logs = {"impressions": self.logs.impressions, "columns": list(self.logs.columns)}
+        pre_period = self.definition.pre_period.total_seconds()
+        return json.dumps({"rules": rules, "pre_period": pre_period, "logs": logs}, sort_keys=True)
+
+
+def forget_user(connection: sa.Connection, user_id: str) -> int:
+    """Delete a user's rows of every rollup; returns how many there were. Without rollups that is 0.
+
+    The next refresh sees the days from which rows are gone and folds them anew.
+    """
+    inspector = sa.inspect(connection)
+    n_rows = 0
+    for name in ("analytics_user_days", "analytics_user_totals"):
+        if inspector.has_table(name):
+            table = sa.table(name, sa.column("user_id"))
+            n_rows += connection.execute(table.delete().where(table.c.user_id == user_id)).rowcount
+    return n_rows

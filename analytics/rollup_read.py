@@ -1,0 +1,202 @@
+"""What a rollup says: the whole experiment from its user totals, any stretch of days from its user days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning, Funnel
+from analytics.cleaning_sql import BOT, MET_REASONS, MIXED, dropped_name, pairs_of_log
+from analytics.errors import UnknownRollup
+from analytics.grouped import Question, UserRows, read_grouped
+from analytics.logs import LogTables
+from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
+from analytics.refresh import EDGES, IMPRESSIONS
+from analytics.rollup import Rollup
+from analytics.rollup_tables import FIRST, NOBODY, SOLE, RollupTables
+
+Column = sa.ColumnElement[Any]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A rollup in its database."""
+
+    rules: Cleaning
+    logs: LogTables
+    tables: RollupTables
+    rollup_id: int
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        return tuple(log.name for log, _ in self.logs.outcomes)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The quantities, and the same from before."""
+        return (*self.tables.quantities, *(PRE + name for name in self.tables.quantities))
+
+    def user_rows(self, table: sa.FromClause, users: sa.FromClause | None) -> UserRows:
+        units = units_of(self.logs)
+        return UserRows(
+            table,
+            self.columns,
+            (IMPRESSIONS, *self.outcomes),
+            () if users is None else (users,),
+            units | {PRE + name: n for name, n in units.items()},
+            has_no_null=True,
+        )
+
+
+def read_totals(
+    connection: sa.Connection, rollup: Rollup, question: Question, users: Users | None = None
+) -> Reading:
+    """Sums and funnel of the whole experiment, as of the last refresh.
+
+    Raises:
+        UnknownRollup: it was never refreshed, or with other rules.
+    """
+    found = _find(connection, rollup)
+    totals = found.tables.user_totals
+    rows = sa.select(
+        totals.c.user_id.label("user"),
+        totals.c.variant,
+        _judgement(found.rules, totals.c.place, totals.c.impressions).label("reason"),
+        *(totals.c[name] for name in found.columns),
+    ).where(totals.c.rollup_id == found.rollup_id)
+    known = None if users is None else known_users(connection, users)
+    grouped = read_grouped(connection, found.user_rows(rows.subquery("totals"), known), question)
+    return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
+
+
+def read_days(
+    connection: sa.Connection,
+    rollup: Rollup,
+    question: Question,
+    first: date | None = None,
+    last: date | None = None,
+    users: Users | None = None,
+) -> Reading:
+    """Sums of the days from `first` to `last`, both included, as an analysis of these days alone would.
+
+    Whoever saw several variants in these days counts in none of them, unless the rule is to keep them;
+    which of them came first is known of the whole experiment only. The funnel is that of these users.
+
+    Raises:
+        UnknownRollup: it was never refreshed, or with other rules.
+    """
+    found = _find(connection, rollup)
+    days = found.tables.user_days
+    bounds = [days.c.variant != NOBODY]
+    bounds += [] if first is None else [days.c.day >= _number(first)]
+    bounds += [] if last is None else [days.c.day <= _number(last)]
+    inside = sa.and_(*bounds)
+    variant = sa.case((inside, days.c.variant))
+    per_user = sa.select(
+        days.c.user_id.label("user"),
+        sa.func.min(variant).label("variant"),
+        sa.func.max(variant).label("last_variant"),
+        *(_sum_where(inside, days.c[name]).label(name) for name in found.tables.quantities),
+        *(
+            _sum_where(days.c.variant == NOBODY, days.c[name]).label(PRE + name)
+            for name in found.tables.quantities
+        ),
+    ).where(days.c.rollup_id == found.rollup_id)
+    user = per_user.group_by(days.c.user_id).having(sa.func.min(variant).is_not(None)).subquery("per_user")
+    place = sa.case((user.c.variant != user.c.last_variant, FIRST), else_=SOLE)
+    judged = sa.select(*user.c, _judgement(found.rules, place, user.c.impressions).label("reason"))
+    known = None if users is None else known_users(connection, users)
+    grouped = read_grouped(connection, found.user_rows(judged.subquery("judged"), known), question)
+    return Reading(grouped.moments, funnel_of(grouped.by_reason, {}, ()))
+
+
+def daily_rows(connection: sa.Connection, rollup: Rollup) -> tuple[sa.Subquery, dict[str, int]]:
+    """One row a user who counts and day: user_id, variant, day (ISO) and the quantities; with their units.
+
+    Raises:
+        UnknownRollup: it was never refreshed, or with other rules.
+    """
+    found = _find(connection, rollup)
+    days, totals = found.tables.user_days, found.tables.user_totals
+    keys = ("rollup_id", "user_id", "variant")
+    counts = _judgement(found.rules, totals.c.place, totals.c.impressions) == 0
+    joined = days.join(totals, sa.and_(*(days.c[key] == totals.c[key] for key in keys)))
+    day = sa.cast(days.c.day, sa.String)
+    iso = sa.func.substr(day, 1, 4) + "-" + sa.func.substr(day, 5, 2) + "-" + sa.func.substr(day, 7, 2)
+    query = sa.select(
+        days.c.user_id,
+        days.c.variant,
+        iso.label("day"),
+        *(days.c[name] for name in found.tables.quantities),
+    ).select_from(joined)
+    return query.where(days.c.rollup_id == found.rollup_id, counts).subquery("daily"), units_of(found.logs)
+
+
+def has_rollup(connection: sa.Connection, rollup: Rollup) -> bool:
+    """Whether it was refreshed with these rules before."""
+    try:
+        _find(connection, rollup)
+    except UnknownRollup:
+        return False
+    return True
+
+
+def _find(connection: sa.Connection, rollup: Rollup) -> _Found:
+    name = rollup.definition.name
+    logs = LogTables.find(connection, rollup.logs)
+    pairs = pairs_of_log(connection.dialect.name, logs, rollup.rules, None)
+    tables = RollupTables.of(pairs.columns, pairs.dropped)
+    if not sa.inspect(connection).has_table(tables.rollups.name):
+        raise UnknownRollup(name, "was never made")
+    stored = sa.select(tables.rollups.c.rollup_id, tables.rollups.c.made_with)
+    row = connection.execute(stored.where(tables.rollups.c.experiment == name)).first()
+    if row is None:
+        raise UnknownRollup(name, "was never made")
+    if row.made_with != rollup.made_with():
+        raise UnknownRollup(name, "was made with other rules or another window")
+    return _Found(rollup.rules, logs, tables, row.rollup_id)
+
+
+def _judgement(rules: Cleaning, place: Column, impressions: Column) -> Column:
+    """0 for a user who counts, else the rule for users that leaves them out."""
+    cases: list[tuple[Column, Column]] = []
+    if rules.two_variants != "keep":
+        last_to_keep = FIRST if rules.two_variants == "first" else SOLE
+        cases.append((place > last_to_keep, sa.literal_column(str(MIXED))))
+    if rules.bot_bound is not None:
+        cases.append((impressions > rules.bot_bound, sa.literal_column(str(BOT))))
+    none: Column = sa.literal_column("0")
+    return sa.case(*cases, else_=none) if cases else none
+
+
+def _sum_where(holds: Column, column: Column) -> Column:
+    return sa.func.sum(sa.case((holds, column), else_=0))
+
+
+def _number(day: date) -> int:
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def _funnel(connection: sa.Connection, found: _Found, by_reason: Mapping[int, Mapping[str, int]]) -> Funnel:
+    """The counts of the users that were read, with those of the rows that never became a user's."""
+    table = found.tables.dropped_rows
+    query = sa.select(table.c.log, table.c.day, table.c.reason, table.c.n_rows)
+    counts = {reason: dict(sums) for reason, sums in by_reason.items()}
+    met = [dropped_name(log, reason) for log in found.outcomes for reason in MET_REASONS]
+    nothing = dict.fromkeys(("users", IMPRESSIONS, *found.outcomes), 0)
+    for sums in counts.values():
+        sums.update(dict.fromkeys(met, 0))
+    own: dict[tuple[str, int], int] = {}
+    for log, day, reason, n in connection.execute(query.where(table.c.rollup_id == found.rollup_id)):
+        if log == IMPRESSIONS:
+            sums = counts.setdefault(reason, nothing | dict.fromkeys(met, 0))
+            sums[IMPRESSIONS] += n
+        elif day == EDGES:
+            own[log, reason] = n
+        else:
+            counts.setdefault(0, nothing | dict.fromkeys(met, 0))[dropped_name(log, reason)] += n
+    return funnel_of(counts, own, found.outcomes)

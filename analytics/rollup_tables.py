@@ -1,0 +1,131 @@
+"""The tables that a rollup keeps beside the logs; made at the first refresh, thrown away at no loss.
+
+analytics_rollups      one row an experiment: what it was made with
+analytics_log_days     rows of each log on each day when it was last looked at
+analytics_dropped      rows that each rule dropped
+analytics_user_days    one row a user, day and variant; the variant '' is the time before the start
+analytics_user_totals  one row a user and variant, with the pre-period beside it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+NOBODY = ""
+"""The variant of what users did before the experiment."""
+
+SOLE, FIRST, LATER = 0, 1, 2
+"""`place` of a variant among those that its user saw: the only one, the first, or a later one."""
+
+PREFIX = "analytics_"
+
+Named = tuple[str, type[sa.types.TypeEngine[Any]]]
+
+
+@dataclass(frozen=True)
+class RollupTables:
+    """The tables for logs with these quantities.
+
+    Attributes:
+        quantities: columns of both user tables; `pre_<quantity>` too in the totals.
+        dropped: columns of the user days that count outcomes which a rule dropped.
+    """
+
+    metadata: sa.MetaData
+    rollups: sa.Table
+    log_days: sa.Table
+    dropped_rows: sa.Table
+    user_days: sa.Table
+    user_totals: sa.Table
+    quantities: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+    @classmethod
+    def of(cls, quantities: tuple[str, ...], dropped: tuple[str, ...]) -> RollupTables:
+        metadata = sa.MetaData()
+        rollup: Named = ("rollup_id", sa.Integer)
+        log_days = _table(
+            metadata,
+            "log_days",
+            [rollup, ("log", sa.String), ("day", sa.Integer)],
+            [("raw_rows", sa.BigInteger)],
+        )
+        dropped_rows = _table(
+            metadata,
+            "dropped",
+            [rollup, ("log", sa.String), ("day", sa.Integer), ("reason", sa.Integer)],
+            [("n_rows", sa.BigInteger)],
+        )
+        user: list[Named] = [rollup, ("user_id", sa.String)]
+        numbers: list[Named] = [(name, sa.BigInteger) for name in quantities]
+        user_days = _table(
+            metadata,
+            "user_days",
+            [*user, ("day", sa.Integer), ("variant", sa.String)],
+            [*numbers, *((name, sa.BigInteger) for name in dropped), ("first_ms", sa.BigInteger)],
+        )
+        before: list[Named] = [(f"pre_{name}", sa.BigInteger) for name in quantities]
+        user_totals = _table(
+            metadata,
+            "user_totals",
+            [*user, ("variant", sa.String)],
+            [*numbers, *before, ("first_ms", sa.BigInteger), ("place", sa.Integer)],
+            nullable=[name for name, _ in before],
+        )
+        rollups = sa.Table(
+            f"{PREFIX}rollups",
+            metadata,
+            sa.Column("rollup_id", sa.Integer, primary_key=True),
+            sa.Column("experiment", sa.String, unique=True, nullable=False),
+            sa.Column("made_with", sa.Text, nullable=False),
+        )
+        return cls(metadata, rollups, log_days, dropped_rows, user_days, user_totals, quantities, dropped)
+
+    def make(self, connection: sa.Connection) -> None:
+        """Make the tables that are missing; tables with other quantities make way for these."""
+        inspector = sa.inspect(connection)
+        name = self.user_days.name
+        if inspector.has_table(name):
+            found = {column["name"] for column in inspector.get_columns(name)}
+            if found != set(self.user_days.c.keys()):
+                self.metadata.drop_all(connection)
+        self.metadata.create_all(connection)
+
+
+TOUCHED = sa.Table(
+    f"{PREFIX}touched",
+    sa.MetaData(),
+    sa.Column("user_id", sa.String),
+    sa.Column("day", sa.Integer),
+    prefixes=["TEMPORARY"],
+)
+"""Users whose impressions of that day got other outcomes."""
+
+
+def scratch(tables: RollupTables, name: str) -> sa.Table:
+    """A temporary table with the rows of user days, and the reason of those that do not count."""
+    columns = [sa.Column(c.name, c.type) for c in tables.user_days.c if c.name != "rollup_id"]
+    return sa.Table(
+        f"{PREFIX}{name}", sa.MetaData(), *columns, sa.Column("reason", sa.Integer), prefixes=["TEMPORARY"]
+    )
+
+
+def _table(
+    metadata: sa.MetaData,
+    name: str,
+    keys: Sequence[Named],
+    values: Sequence[Named],
+    nullable: list[str] | None = None,
+) -> sa.Table:
+    """Stored in the order of its key: one user's rows lie side by side."""
+    return sa.Table(
+        f"{PREFIX}{name}",
+        metadata,
+        *(sa.Column(key, kind, primary_key=True, autoincrement=False) for key, kind in keys),
+        *(sa.Column(value, kind, nullable=value in (nullable or ())) for value, kind in values),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,225 @@
+"""The rollup: whatever the order in which events come, the tables are those of a rebuild, row for row."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from analytics_dirty_logs import START, STOP, Log, corrupt_log
+
+from analytics.cleaning import Cleaning
+from analytics.definition import Definition
+from analytics.errors import UnknownRollup
+from analytics.grouped import Question
+from analytics.logs import CLICKS, EventLogs, OutcomeLog
+from analytics.raw import read_logs
+from analytics.rollup import Rollup, forget_user
+from analytics.rollup_read import read_days, read_totals
+
+PAID = OutcomeLog(
+    "purchases", "purchases", at="purchased_at", value="value", value_name="revenue", value_units=4
+)
+LOGS = EventLogs(outcomes=(CLICKS, PAID))
+DEFINITION = Definition(
+    "demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=STOP, pre_period=timedelta(hours=10)
+)
+QUESTION = Question(("clicks", "impressions", "revenue", "pre_clicks", "pre_impressions", "any(purchases)"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
+    url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    engine = sa.create_engine(url, poolclass=sa.StaticPool if request.param == "sqlite" else None)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def tables(*, keys: bool) -> sa.MetaData:
+    metadata = sa.MetaData()
+    sa.Table(
+        "impressions",
+        metadata,
+        sa.Column("impression_id", sa.String, primary_key=keys),
+        sa.Column("user_id", sa.String),
+        sa.Column("variant", sa.String),
+        sa.Column("shown_at", sa.DateTime(timezone=True), index=True),
+        sa.Column("experiment", sa.String),
+    )
+    for name, at in (("clicks", "clicked_at"), ("purchases", "purchased_at")):
+        sa.Table(
+            name,
+            metadata,
+            sa.Column("event_id", sa.String, primary_key=keys),
+            sa.Column("impression_id", sa.String, index=True),
+            sa.Column(at, sa.DateTime(timezone=True)),
+            *([sa.Column("value", sa.BigInteger)] if name == "purchases" else []),
+        )
+    return metadata
+
+
+def rows_of(log: Log, *, keys: bool) -> list[tuple[str, dict[str, Any]]]:
+    """Every event as the table and the row to insert; a third of the clicks are paid for."""
+    shown = [
+        dict(zip(("impression_id", "user_id", "variant", "shown_at"), row, strict=True))
+        for row in log.impressions
+    ]
+    for n, row in enumerate(shown):
+        row["experiment"] = "other" if n % 11 == 5 else None if n % 13 == 7 else "demo"
+    clicks = [dict(zip(("event_id", "impression_id", "clicked_at"), row, strict=True)) for row in log.clicks]
+    paid = [
+        {
+            "event_id": f"p{n}",
+            "impression_id": c["impression_id"],
+            "purchased_at": c["clicked_at"],
+            "value": 995,
+        }
+        for n, c in enumerate(clicks[::3])
+    ]
+    if keys:
+        shown = list({r["impression_id"]: r for r in shown if r["impression_id"] is not None}.values())
+        clicks = list({r["event_id"]: r for r in clicks if r["event_id"] is not None}.values())
+    return [
+        (name, row)
+        for name, rows in (("impressions", shown), ("clicks", clicks), ("purchases", paid))
+        for row in rows
+    ]
+
+
+def insert(
+    connection: sa.Connection, metadata: sa.MetaData, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    for name, row in events:
+        connection.execute(metadata.tables[name].insert(), row)
+    connection.commit()
+
+
+def contents(connection: sa.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the rollup."""
+    found = {}
+    for name in ("log_days", "dropped", "user_days", "user_totals"):
+        rows = connection.execute(sa.text(f"SELECT * FROM analytics_{name}"))
+        found[name] = sorted(map(tuple, rows), key=str)
+    connection.commit()
+    return found
+
+
+def rebuilt(connection: sa.Connection, rollup: Rollup) -> dict[str, list[tuple[Any, ...]]]:
+    for name in ("rollups", "log_days", "dropped", "user_days", "user_totals"):
+        connection.execute(sa.text(f"DROP TABLE analytics_{name}"))
+    connection.commit()
+    assert rollup.refresh(connection.engine).is_rebuilt
+    return contents(connection)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_late_and_replayed_events_end_in_a_rebuilds_tables(connection: sa.Connection, seed: int) -> None:
+    rng = random.Random(seed)
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    connection.commit()
+    events = rows_of(corrupt_log(seed), keys=True)
+    if seed % 2:
+        rng.shuffle(events)
+    else:
+        events.sort(key=lambda e: str(next(v for k, v in e[1].items() if k.endswith("_at")) or ""))
+    rollup = Rollup(DEFINITION, LOGS)
+    size = -(-len(events) // 4)
+    for start in range(0, len(events), size):
+        insert(connection, metadata, events[start : start + size])
+        rollup.refresh(connection.engine)
+        once = contents(connection)
+        assert rollup.refresh(connection.engine).days == ()
+        assert contents(connection) == once
+    assert once == rebuilt(connection, rollup)
+
+
+@pytest.mark.parametrize(("seed", "keys"), [(11, True), (13, False)])
+def test_totals_and_funnel_are_those_of_the_raw_logs(
+    connection: sa.Connection, seed: int, keys: bool
+) -> None:
+    metadata = tables(keys=keys)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(seed), keys=keys))
+    for cleaning in (
+        Cleaning(bot_impressions=5),
+        Cleaning(two_variants="first"),
+        Cleaning(two_variants="keep", bots="keep", repeated="keep"),
+    ):
+        rollup = Rollup(DEFINITION, LOGS, cleaning)
+        rollup.refresh(connection.engine)
+        read = read_totals(connection, rollup, QUESTION)
+        raw = read_logs(
+            connection, LOGS, "demo", QUESTION, cleaning=rollup.rules, pre_period=DEFINITION.pre_period
+        )
+        assert read.funnel == raw.funnel
+        assert dict(read.groups) == dict(raw.groups)
+        connection.commit()
+
+
+def test_days_alone_are_an_experiment_of_these_days(connection: sa.Connection) -> None:
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(21), keys=True))
+    rollup = Rollup(DEFINITION, LOGS)
+    rollup.refresh(connection.engine)
+    question = Question(("clicks", "impressions"))
+    for first, last in ((0, 0), (1, 2), (0, 2)):
+        window = {"started_at": START + timedelta(days=first), "stopped_at": START + timedelta(days=last + 1)}
+        days = [(START + timedelta(days=n)).date() for n in (first, last)]
+        read = read_days(connection, rollup, question, *days)
+        raw = read_logs(
+            connection, LOGS, "demo", question, cleaning=replace(rollup.rules, late="keep", **window)
+        )
+        users = {group: m.n for group, m in raw.groups.items()}
+        assert {group: m.n for group, m in read.groups.items()} == users
+    whole = read_days(connection, rollup, QUESTION)
+    assert dict(whole.groups) == dict(read_totals(connection, rollup, QUESTION).groups)
+
+
+def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
+    connection: sa.Connection,
+) -> None:
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(3), keys=True))
+    rollup = Rollup(DEFINITION, LOGS)
+    rollup.refresh(connection.engine)
+    shown = metadata.tables["impressions"]
+    mine = sa.select(shown.c.impression_id).where(shown.c.user_id == "007")
+    for name in ("clicks", "purchases"):
+        table = metadata.tables[name]
+        connection.execute(table.delete().where(table.c.impression_id.in_(mine)))
+    connection.execute(shown.delete().where(shown.c.user_id == "007"))
+    assert forget_user(connection, "007") > 0
+    connection.commit()
+    assert "'007'" not in str(contents(connection)["user_days"] + contents(connection)["user_totals"])
+    rollup.refresh(connection.engine)
+    assert contents(connection) == rebuilt(connection, rollup)
+
+
+def test_other_rules_for_rows_make_it_anew_and_other_rules_for_users_do_not(
+    connection: sa.Connection,
+) -> None:
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(4), keys=True))
+    assert Rollup(DEFINITION, LOGS).refresh(connection.engine).is_rebuilt
+    assert not Rollup(DEFINITION, LOGS, Cleaning(two_variants="first")).refresh(connection.engine).is_rebuilt
+    kept = Rollup(DEFINITION, LOGS, Cleaning(late="keep"))
+    with pytest.raises(UnknownRollup, match="other rules or another window; refresh it first"):
+        read_totals(connection, kept, QUESTION)
+    connection.commit()
+    assert kept.refresh(connection.engine).is_rebuilt
+
+
+def test_a_rollup_that_was_never_made_says_so(connection: sa.Connection) -> None:
+    tables(keys=True).create_all(connection)
+    with pytest.raises(UnknownRollup, match="never made"):
+        read_days(connection, Rollup(DEFINITION, LOGS), QUESTION, date(2030, 1, 1))
+    assert forget_user(connection, "ada") == 0

