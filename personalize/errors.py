@@ -5,6 +5,7 @@
     ├── UnknownStyle            no such style on offer
     ├── UnknownExperiment       no experiment of that name
     ├── UnknownModelVersion     the registry holds no such model version
+    ├── NothingToRollBack       no model was promoted that could be taken back
     ├── UnknownRender           no picture belongs to this render address
     ├── UnreadablePhoto         a product's stored photo cannot be decoded
     ├── RendererBusy            as many renders wait as are allowed to
@@ -55,6 +56,11 @@ class UnknownModelVersion(PersonalizeError):
     def __init__(self, model_version: str) -> None:
         self.model_version = model_version
         super().__init__(f"the registry holds no model version {model_version!r}")
+
+
+class NothingToRollBack(PersonalizeError):
+    def __init__(self) -> None:
+        super().__init__("no model has been promoted, popularity serves; there is nothing to roll back")
 
 
 class UnknownRender(PersonalizeError):

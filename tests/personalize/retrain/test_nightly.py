@@ -2,20 +2,14 @@
 
 import multiprocessing
 import os
-import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from factories import make_product
-from logs import products_on_offer, styles_on_offer
+from recorded import AS_OF, OpenShop
 from sqlalchemy import Engine, delete
 
-from personalize.data.catalogue import register_styles
 from personalize.data.database import open_database, reading, writing
-from personalize.data.events import record_events, record_slates
-from personalize.data.records import PageRequest
 from personalize.data.registry import acquire_lease, challenger, champion, read_model_versions
 from personalize.data.schema import Lease
 from personalize.errors import RetrainInProgress
@@ -23,57 +17,7 @@ from personalize.models import load_scorer
 from personalize.models.artifact import MODEL
 from personalize.retrain import RetrainReport, nightly, retrain
 from personalize.settings import Settings
-from personalize.simulate.shop import FIRST_DAY, Shop, ShopSettings
-from personalize.simulate.worlds import World, WorldShape
-
-STYLES = styles_on_offer(6, width=4)
-PRODUCTS = products_on_offer(8, 2)
-DAYS = 6
-AS_OF = FIRST_DAY + timedelta(days=DAYS)
-OpenShop = Callable[..., tuple[Engine, Settings]]
-
-
-@pytest.fixture(scope="module")
-def recorded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that holds a week of a simulated shop whose shoppers have strong tastes."""
-    path = tmp_path_factory.mktemp("recorded") / "personalize.sqlite3"
-    shutil.copyfile(sqlite_template, path)
-    shape = WorldShape(n_shoppers=100, visits_per_day=3.0, base_rate=0.08, taste_spread=1.6)
-    shop = Shop(
-        World(4, STYLES, PRODUCTS, shape), STYLES, ShopSettings(policies=("random", "popular")), seed=4
-    )
-    shop.run(DAYS, retrains=False)
-    database = open_database(f"sqlite:///{path}")
-    with writing(database) as session:
-        register_styles(session, STYLES[:-1], FIRST_DAY)
-        for product in PRODUCTS:
-            make_product(session, product.product_id, category=product.category)
-        slates: dict[str, list] = {}
-        for one in shop.shown:
-            slates.setdefault(one.slate_id, []).append(one)
-        record_slates(
-            session,
-            [
-                (PageRequest(shown[0].user_id, (), shown[0].shown_at, {}), slate_id, shown)
-                for slate_id, shown in slates.items()
-            ],
-        )
-        record_events(session, shop.events, AS_OF)
-    database.dispose()
-    return path
-
-
-@pytest.fixture
-def open_shop(recorded: Path, tmp_path: Path) -> OpenShop:
-    """Opens the recorded shop in a data folder of the test's own."""
-
-    def open_one(**values: object) -> tuple[Engine, Settings]:
-        settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
-        if not settings.sqlite_path.exists():
-            shutil.copyfile(recorded, settings.sqlite_path)
-        return open_database(settings.resolved_database_url), settings
-
-    return open_one
+from personalize.simulate.shop import FIRST_DAY
 
 
 def serving(engine: Engine) -> str | None:
