@@ -12,6 +12,7 @@
     ├── AddressInUse            another process listens where the service wants to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
+    ├── EventFileError          a file of events that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
     ├── DatabaseOutOfDate       the database is at another revision than the code
     ├── DatabaseUnavailable     the database does not answer
@@ -23,6 +24,7 @@ Errors know nothing of HTTP; `service/http_errors.py` maps them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class PersonalizeError(Exception):
@@ -107,6 +109,13 @@ class InvalidIdentifier(PersonalizeError):
 
 class CatalogueError(PersonalizeError):
     pass
+
+
+class EventFileError(PersonalizeError):
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the events in {path} cannot be read: {reason}")
 
 
 class NoStylesOnOffer(PersonalizeError):

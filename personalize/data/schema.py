@@ -29,13 +29,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 MAX_ID_LENGTH = 128
+MAX_NAME_LENGTH = 64
 MONEY_SCALE = 10_000
 MAX_MONEY = Decimal(10) ** 14
 ORIGINAL = "original"
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 Id = String(MAX_ID_LENGTH)
-Name = String(64)
+Name = String(MAX_NAME_LENGTH)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
