@@ -138,6 +138,7 @@ class _Importer:
         """Store the clicks and purchases of a batch."""
         if not len(rows):
             return
+        rows = rows.assign(event_id=[_event_id(row) for row in rows.to_dict("records")])
         with writing(self.engine) as session:
             matched = _matched(session, rows, self.attribution_window)
             events = [self._event(row) for row in matched.to_dict("records")]
@@ -161,8 +162,7 @@ class _Importer:
         ensure_users(session, rows["user_id"].unique(), rows["occurred_at"].min().to_pydatetime())
 
     def _event(self, row: Mapping[Any, Any]) -> Event:
-        event_id = row["event_id"] or _made_id(row["type"], *_content(row), row["value"])
-        occurred_at = row["occurred_at"].to_pydatetime()
+        event_id, occurred_at = row["event_id"], row["occurred_at"].to_pydatetime()
         if row["type"] == CLICK:
             return ClickEvent(event_id, row["impression_id"], occurred_at)
         value, currency = row["value"] or Decimal(0), row["currency"] or self.currency
@@ -203,6 +203,11 @@ def _store_impressions(session: Session, rows: "pd.DataFrame") -> int:
     insert_new(session, Slate, list(slates.values()), "slate_id")
     impressions = [{name: row[name] for name in IMPRESSION_COLUMNS} for row in records]
     return len(insert_new(session, Impression, impressions, "impression_id"))
+
+
+def _event_id(row: Mapping[Any, Any]) -> str:
+    """The row's own, or one made of what the file says, not of the impression that is found for it."""
+    return row["event_id"] or _made_id(row["type"], *_content(row), row["impression_id"], row["value"])
 
 
 def _content(row: Mapping[Any, Any]) -> tuple[str, ...]:
