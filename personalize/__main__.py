@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from personalize.commands import events, models, retrain
+from personalize.commands import evaluate, events, models, retrain
 from personalize.commands.options import AsJson, DataDir, console, print_json, settings_from
 from personalize.errors import PersonalizeError
 from personalize.settings import Settings
@@ -24,6 +24,7 @@ catalog = typer.Typer(help="The products and their photos.", no_args_is_help=Tru
 app.add_typer(db, name="db")
 app.add_typer(catalog, name="catalog")
 app.command()(retrain.retrain)
+app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(events.app, name="events")
 
