@@ -164,7 +164,7 @@ def _inverse(positive: Floats) -> Floats:
     factor, failed = dpotrf(positive, lower=True, overwrite_a=True)
     inverse, failed = dpotri(factor, lower=True, overwrite_c=True) if not failed else (factor, failed)
     if failed:
-        pseudo: Floats = np.linalg.pinv(positive)
+        pseudo: Floats = np.asarray(np.linalg.pinv(positive), dtype=np.float64)
         return pseudo
     full: Floats = np.tril(inverse)
     full += np.tril(full, -1).T
