@@ -11,6 +11,7 @@
     ├── AddressInUse            another process listens where the service wants to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
+    ├── RulesError              merchandising rules that cannot be read
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
     ├── DatabaseOutOfDate       the database is at another revision than the code
     ├── DatabaseUnavailable     the database does not answer
@@ -101,6 +102,13 @@ class InvalidIdentifier(PersonalizeError):
 
 class CatalogueError(PersonalizeError):
     pass
+
+
+class RulesError(PersonalizeError):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the rules in {path} cannot be used: {reason}")
 
 
 class NoStylesOnOffer(PersonalizeError):

@@ -84,12 +84,17 @@ class CatalogueProduct:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One shopper asks for the styles of some products, to be shown together in this order."""
+    """One shopper asks for the styles of some products, to be shown together in this order.
+
+    `context` is what the shop knows of the visit, texts and numbers; `excluded_styles` are those that
+    this shopper does not want to see.
+    """
 
     user_id: str
     product_ids: tuple[str, ...]
     now: datetime
-    context: Mapping[str, str]
+    context: Mapping[str, str | float]
+    excluded_styles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

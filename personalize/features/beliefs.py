@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalize.features.context import context_groups
 from personalize.features.history import Codes
@@ -87,6 +88,10 @@ class Scores:
         total: Floats = self.base + self.parts.sum(axis=0)
         return total
 
+    def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_]") -> "Scores":
+        """The scores of some of the requests."""
+        return Scores(self.base, self.parts[:, rows], self.spread[rows])
+
 
 class Beliefs:
     """Log odds of a click as a sum of Gaussian beliefs about groups, each moved by every event.
@@ -143,7 +148,7 @@ class Beliefs:
         context = np.zeros((len(views), self.n_styles))
         for column in range(views.contexts.shape[1]):
             context += views.weights[:, column, None] * self._looked_up("context", views.contexts[:, column])
-        user = self._levels["user"].means(views.users, views.at_us)
+        user = self._user_means(views)
         known = _or_last(views.categories, len(self._category_variance))
         spread = np.sqrt(self._everybody_variance + self._category_variance[known])
         return Scores(self._base, np.stack([everybody, category, context, user]), spread)
@@ -164,13 +169,13 @@ class Beliefs:
                 precision=x * x * weight,
                 information=x * x * weight * current - x * expected,
             )
-        self._count(len(views), views.at_us, OVERDUE)
+        self._count(len(views), views.at_us, is_event=False)
 
     def click(self, views: Views, styles: Ints, positions: Ints, at_us: Ints) -> None:
         """Learn that these showings, as they were shown, were clicked at `at_us`."""
         for level, groups, x, _ in self._groups(views, np.log1p(positions)):
             self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
-        self._count(0, at_us, 1)
+        self._count(0, at_us, is_event=True)
 
     def purchase(self, views: Views, styles: Ints) -> None:
         """Learn that these showings led to a purchase: more of the user's taste."""
@@ -193,6 +198,12 @@ class Beliefs:
     def evidence(self, users: Ints) -> Floats:
         """How much is known of each user, in expected click variance, (n,)."""
         return self._levels["user"].evidence(users)
+
+    def _user_means(self, views: Views) -> Floats:
+        """Each user's means once for each moment: a page asks for many products."""
+        pages, page = np.unique(np.stack([views.users, views.at_us]), axis=1, return_inverse=True)
+        means: Floats = self._levels["user"].means(pages[0], pages[1])[page]
+        return means
 
     def _groups(self, views: Views, depth: Floats) -> "list[tuple[str, Ints, Floats, Floats | None]]":
         """Per level and group column: codes, weights, and the group's own means where the part is a sum."""
@@ -219,11 +230,17 @@ class Beliefs:
         looked_up: Floats = means[_or_last(codes, len(means))]
         return looked_up
 
-    def _count(self, n_shown: int, at_us: Ints, patience: int) -> None:
+    def refreshes(self, n_shown: Ints, *, is_event: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether the slow levels would be refreshed at items before which so many more were shown."""
+        total = self._n + n_shown
+        due = np.maximum(REFRESH_AT_LEAST, (REFRESH_SHARE * total).astype(np.int64))
+        refreshed: NDArray[np.bool_] = total - self._refreshed_at >= np.where(is_event, 1, OVERDUE) * due
+        return refreshed
+
+    def _count(self, n_shown: int, at_us: Ints, *, is_event: bool) -> None:
         self._n += n_shown
         self._now_us = max(self._now_us, int(at_us.max(initial=0)))
-        due = max(REFRESH_AT_LEAST, int(REFRESH_SHARE * self._n))
-        if self._n - self._refreshed_at >= patience * due:
+        if self.refreshes(np.zeros(1, dtype=np.int64), is_event=np.array([is_event]))[0]:
             self._refreshed_at = self._n
             self._n_refreshes += 1
             if self._n_refreshes % TUNE_EVERY == 0:
