@@ -5,6 +5,7 @@
     ├── UnknownStyle            no such style on offer
     ├── UnknownExperiment       no experiment of that name
     ├── UnknownModelVersion     the registry holds no such model version
+    ├── NothingToRollBack       no model was promoted that could be taken back
     ├── UnknownRender           no picture belongs to this render address
     ├── UnreadablePhoto         a product's stored photo cannot be decoded
     ├── RendererBusy            as many renders wait as are allowed to
@@ -12,6 +13,7 @@
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
     ├── RulesError              merchandising rules that cannot be read
+    ├── EventFileError          a file of events that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
     ├── DatabaseOutOfDate       the database is at another revision than the code
     ├── DatabaseUnavailable     the database does not answer
@@ -23,6 +25,7 @@ Errors know nothing of HTTP; `service/http_errors.py` maps them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class PersonalizeError(Exception):
@@ -56,6 +59,11 @@ class UnknownModelVersion(PersonalizeError):
     def __init__(self, model_version: str) -> None:
         self.model_version = model_version
         super().__init__(f"the registry holds no model version {model_version!r}")
+
+
+class NothingToRollBack(PersonalizeError):
+    def __init__(self) -> None:
+        super().__init__("no model has been promoted, popularity serves; there is nothing to roll back")
 
 
 class UnknownRender(PersonalizeError):
@@ -109,6 +117,13 @@ class RulesError(PersonalizeError):
         self.path = path
         self.reason = reason
         super().__init__(f"the rules in {path} cannot be used: {reason}")
+
+
+class EventFileError(PersonalizeError):
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the events in {path} cannot be read: {reason}")
 
 
 class NoStylesOnOffer(PersonalizeError):

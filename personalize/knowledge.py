@@ -97,7 +97,9 @@ class Knowledge:
     def _load_champion(self) -> bool:
         with reading(self._database) as session:
             version = champion(session)
-        if version is None or version.model_version == self.model_version:
+        if version is None:
+            return self._fall_back()
+        if version.model_version == self.model_version:
             return False
         try:
             ranker = load_scorer(
@@ -111,6 +113,14 @@ class Knowledge:
             self.ranker = ranker
         logger.info("champion_loaded", extra={"model_version": ranker.model_version})
         return True
+
+    def _fall_back(self) -> bool:
+        """Let the online layer score alone, when the only promotion there was has been taken back."""
+        with self.lock:
+            had_ranker, self.ranker = self.ranker is not None, None
+        if had_ranker:
+            logger.info("champion_withdrawn")
+        return had_ranker
 
     def _read_memory(self) -> Memory:
         now = self._clock()

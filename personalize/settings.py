@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         default=0.03, gt=0, le=1, description="Share of impressions spread evenly over all candidates."
     )
     holdout_days: int = Field(default=1, gt=0, description="Latest days kept back to judge a challenger.")
+    gate_needs_support: bool = Field(
+        default=False,
+        description="Refuse a challenger whose off-policy value the log cannot support, with the reason.",
+    )
     experiment: str = Field(
         default="",
         description="Experiment whose variants decide. Empty: everybody gets `personal`.",

@@ -1,5 +1,5 @@
 """Tables: users, products, styles, slates, impressions, clicks, purchases, experiments,
-assignments, model versions and their aliases, ratings.
+assignments, model versions, their aliases and promotions, ratings.
 
 Times are aware UTC (`UtcDateTime`), money is a `Decimal` (`Money`), every id is an opaque string.
 Two views, `experiment_units` and `experiment_unit_days`, are made by the first migration: they
@@ -29,13 +29,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 MAX_ID_LENGTH = 128
+MAX_NAME_LENGTH = 64
 MONEY_SCALE = 10_000
 MAX_MONEY = Decimal(10) ** 14
 ORIGINAL = "original"
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 Id = String(MAX_ID_LENGTH)
-Name = String(64)
+Name = String(MAX_NAME_LENGTH)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -254,6 +255,17 @@ class ModelAlias(Base):
     alias: Mapped[str] = mapped_column(Name, primary_key=True)
     model_version: Mapped[str] = mapped_column(Name, ForeignKey("model_versions.model_version"))
     moved_at: Mapped[datetime]
+
+
+class Promotion(Base):
+    """One time that a version became champion, in order of `promotion_id`; `withdrawn_at` if taken back."""
+
+    __tablename__ = "promotions"
+
+    promotion_id: Mapped[int] = mapped_column(primary_key=True)
+    model_version: Mapped[str] = mapped_column(Name, ForeignKey("model_versions.model_version"))
+    promoted_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Lease(Base):

@@ -14,7 +14,7 @@ MIN_TUNE_GROUPS = 5
 MIN_EVIDENCE = 0.3
 """Summed information weight, in expected click variance, below which a group says nothing of the prior."""
 
-PRIOR_WEIGHT = 20.0
+PRIOR_WEIGHT = 5.0
 """How many known effects the first variances are worth."""
 
 LEAST_SHARE = 0.02

@@ -11,6 +11,8 @@ from personalize.models.popularity import Popularity
 from personalize.models.ranker import Ranker
 from personalize.models.reasons import FEATURE_WORDS
 from personalize.models.scorer import Scorer
+from personalize.policy import Exploration
+from personalize.retrain.decisions import Decisions, choices
 from personalize.retrain.evaluation import Evaluation, evaluate
 from personalize.retrain.gate import MIN_HOLDOUT_CLICKS, GateDecision, Match, judge
 from personalize.retrain.training import Examples, by_slate, holdout_start
@@ -50,6 +52,9 @@ def challenge(
     holdout_days: int,
     seed: int,
     settings: BoostingSettings | None = None,
+    decisions: Decisions | None = None,
+    exploration: Exploration | None = None,
+    needs_support: bool = False,
 ) -> Challenge:
     """Train a challenger on the earlier days and judge it on the latest.
 
@@ -60,6 +65,12 @@ def challenge(
     The champion is compared on held-back rows that it has not seen either. It has seen none when it
     comes from the night before; it has seen them all when the same night is run again, and then only
     popularity is the bar.
+
+    Args:
+        decisions: held-back decisions with all their candidates, for the off-policy value against what
+            serves now; None leaves it out.
+        exploration: of the policy that would use the ranker.
+        needs_support: refuse a challenger whose off-policy value the log cannot support.
     """
     settings = settings or BoostingSettings()
     split = holdout_start(examples, as_of=as_of, holdout_days=holdout_days)
@@ -71,12 +82,22 @@ def challenge(
     text, n_trees = grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
     calibration = _calibrated(Ranker(CHALLENGER, text, AS_IS), watching)
     judged = Ranker(CHALLENGER, text, calibration)
+    popularity_calibration = _calibrated(Popularity(), watching)
     against_popularity = Match(
         evaluate(judged, by_slate(latest)),
-        evaluate(Popularity(), by_slate(latest), _calibrated(Popularity(), watching)),
+        evaluate(Popularity(), by_slate(latest), popularity_calibration),
     )
     against_champion = _match_with_champion(judged, champion, latest)
-    decision = judge(against_popularity, against_champion, seed=seed)
+    chosen = None
+    if decisions is not None and len(decisions):
+        chosen = choices(
+            decisions,
+            judged,
+            champion.ranker if against_champion is not None and champion is not None else None,
+            exploration=exploration or Exploration(),
+            calibration=popularity_calibration,
+        )
+    decision = judge(against_popularity, against_champion, chosen, seed=seed, needs_support=needs_support)
     refitted = grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
     ranker = Ranker(version_of(refitted, calibration, as_of), refitted, calibration)
     evaluations = [against_popularity.challenger, against_popularity.other]

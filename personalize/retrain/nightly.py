@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -14,14 +15,17 @@ from sqlalchemy import Engine
 from personalize.data.catalogue import read_styles
 from personalize.data.database import reading, writing
 from personalize.data.extracts import read_log
-from personalize.data.registry import acquire_lease, champion, promote, register, release_lease
+from personalize.data.registry import acquire_lease, challenger, champion, promote, register, release_lease
 from personalize.data.schema import ModelVersion
 from personalize.errors import CorruptModel, RetrainInProgress
 from personalize.features import StyleSpace
 from personalize.models.artifact import Provenance, load_scorer, remove_unfinished, save_ranker
+from personalize.policy import Exploration
 from personalize.retrain.challenge import Challenge, Champion, challenge, learned
+from personalize.retrain.decisions import read_decisions
 from personalize.retrain.report import RetrainReport
-from personalize.retrain.training import Examples, read_examples
+from personalize.retrain.training import Examples, holdout_start, read_examples
+from personalize.retrain.vitals import Vitals, ailments, days_before, vitals
 from personalize.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -56,18 +60,25 @@ def _retrain(engine: Engine, settings: Settings, as_of: datetime, seed: int) -> 
     with reading(engine) as session:
         space = StyleSpace.of(read_styles(session))
         log = read_log(session, since=since, until=as_of)
-        serving = champion(session)
-    examples = read_examples(
-        log, space, half_life=settings.half_life, attribution_window=settings.attribution_window
+        serving, latest = champion(session), challenger(session)
+    objections = ailments(
+        tonight := vitals(log, since=since, as_of=as_of), days_before(latest.report if latest else None)
     )
+    windows = {"half_life": settings.half_life, "attribution_window": settings.attribution_window}
+    examples = read_examples(log, space, **windows)
+    held_back_from = holdout_start(examples, as_of=as_of, holdout_days=settings.holdout_days)
     result = challenge(
         examples,
         _load_champion(settings, serving),
         as_of=as_of,
         holdout_days=settings.holdout_days,
         seed=seed,
+        decisions=read_decisions(log, space, since_us=held_back_from, **windows),
+        exploration=Exploration(floor=settings.exploration_floor),
+        needs_support=settings.gate_needs_support,
     )
-    report = _report(examples, result, as_of, since, serving, time.monotonic() - started)
+    result = replace(result, decision=result.decision.refused_for(objections))
+    report = _report(examples, result, tonight, as_of, since, serving, time.monotonic() - started)
     if result.ranker is not None:
         provenance = Provenance(since, as_of, seed, len(examples))
         checksum = save_ranker(result.ranker, settings.models_dir, examples.frame, provenance)
@@ -116,6 +127,7 @@ def _publish(engine: Engine, report: RetrainReport, checksum: str) -> None:
 def _report(
     examples: Examples,
     result: Challenge,
+    tonight: Vitals,
     as_of: datetime,
     since: datetime,
     serving: ModelVersion | None,
@@ -132,6 +144,7 @@ def _report(
         evaluations=result.evaluations,
         decision=result.decision,
         learned=learned(result.ranker) if result.ranker else (),
+        days=tonight.days,
         seconds=seconds,
     )
 
