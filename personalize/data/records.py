@@ -9,7 +9,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class ShownStyle:
-    """One impression: the style of one product at one position of a slate, and why it was shown."""
+    """One impression: the style of one product at one position of a slate, and why it was shown.
+
+    `style_weights` are those of a blend that the style leads; None for the style alone.
+    """
 
     impression_id: str
     slate_id: str
@@ -23,6 +26,7 @@ class ShownStyle:
     model_version: str
     experiment: str | None = None
     variant: str | None = None
+    style_weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,6 @@ def context_groups(context: Mapping[str, object], at_us: int) -> list[tuple[str,
     for key, value in context.items():
         if isinstance(value, str):
             groups.append((f"{key}={value}", 1.0))
-        elif isinstance(value, int | float) and value == value:  # noqa: PLR0124
+        elif isinstance(value, int | float) and value == value:
             groups.append((key, max(-MAX_VALUE, min(MAX_VALUE, float(value)))))
     return sorted(groups)

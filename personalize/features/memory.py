@@ -38,10 +38,8 @@ class Memory:
     ) -> "Memory":
         """The memory of a log as `personalize.data.extracts.read_log` gives it."""
         history = History.from_log(log, half_life=half_life, attribution_window=attribution_window)
-        online, _ = Online.from_log(
-            log, space, half_life=half_life, attribution_window=attribution_window
-        )
-        return cls(history, online, space)
+        replay = Online.from_log(log, space, half_life=half_life, attribution_window=attribution_window)
+        return cls(history, replay.online, space)
 
     def frame(self, requests: Requests) -> FeatureFrame:
         """Features of every candidate style for these requests, as of their moments."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalize.data.records import ClickEvent, Event, ShownStyle
 from personalize.data.schema import ORIGINAL
@@ -35,10 +36,30 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What was believed of each showing of a log just before it, (n,): log odds and their spread."""
+    """What was believed just before: log odds and their spread, one for each row of a frame."""
 
     log_odds: Floats
     spread: Floats
+
+    @staticmethod
+    def blank(*shape: int) -> "Foresight":
+        return Foresight(np.zeros(shape), np.zeros(shape))
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Foresight":
+        return Foresight(self.log_odds[rows], self.spread[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of replaying a log of n showings: the beliefs it leaves, and what they were on the way.
+
+    shown (n,) is of the style shown each time; everything (k, S) is of all styles, of the k showings that
+    were asked for.
+    """
+
+    online: "Online"
+    shown: Foresight
+    everything: Foresight
 
 
 class Online:
@@ -65,19 +86,29 @@ class Online:
 
     @classmethod
     def from_log(
-        cls, log: "pd.DataFrame", space: StyleSpace, *, half_life: timedelta, attribution_window: timedelta
-    ) -> "tuple[Online, Foresight]":
+        cls,
+        log: "pd.DataFrame",
+        space: StyleSpace,
+        *,
+        half_life: timedelta,
+        attribution_window: timedelta,
+        keep: NDArray[np.bool_] | None = None,
+    ) -> Replay:
         """Replay a log as `personalize.data.extracts.read_log` gives it.
 
         Showings are taken in blocks in which no user's later page hangs on an earlier event, which gives
         what taking them one by one gives, but for the rounding of sums.
+
+        Args:
+            keep: (n,) showings of which the beliefs of all styles are kept, none by default.
         """
         online = cls(space, half_life=half_life, attribution_window=attribution_window)
-        foresight = Foresight(np.zeros(len(log)), np.zeros(len(log)))
+        keep = np.zeros(len(log), dtype=np.bool_) if keep is None else keep
+        replay = Replay(online, Foresight.blank(len(log)), Foresight.blank(int(keep.sum()), len(space)))
         if len(log):
-            online._replay(Items.of(log, online._index, online._window_us), foresight)
+            online._replay(Items.of(log, online._index, online._window_us), replay, keep)
             online._reopen(log)
-        return online, foresight
+        return replay
 
     def score(self, requests: Requests) -> Scores:
         """What is believed of every style, the original last, for each request."""
@@ -150,18 +181,22 @@ class Online:
                 return
             del self._open[oldest]
 
-    def _replay(self, items: Items, foresight: Foresight) -> None:
+    def _replay(self, items: Items, replay: Replay, keep: NDArray[np.bool_]) -> None:
+        place = np.cumsum(keep) - 1
         views = self.beliefs.views(
             items.user_ids, items.categories, items.contexts, items.shown_us, learn=True
         )
         for block in blocks(items, self.beliefs):
-            shown, clicked, bought = (block.shown, block.clicked, block.purchased)
+            shown, clicked, bought = block.shown, block.clicked, block.purchased
             if len(shown):
                 seen = views.take(shown)
                 scores = self.beliefs.score(seen)
-                row, style = np.arange(len(shown)), items.styles[shown]
-                foresight.log_odds[items.rows[shown]] = scores.log_odds[row, style]
-                foresight.spread[items.rows[shown]] = scores.spread[row, style]
+                row, style, log_rows = np.arange(len(shown)), items.styles[shown], items.rows[shown]
+                replay.shown.log_odds[log_rows] = scores.log_odds[row, style]
+                replay.shown.spread[log_rows] = scores.spread[row, style]
+                kept = np.flatnonzero(keep[log_rows])
+                replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept, :-1]
+                replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept, :-1]
                 self.beliefs.show(seen, scores, style, items.positions[shown])
             if len(bought):
                 self.beliefs.purchase(views.take(bought), items.styles[bought])
