@@ -12,6 +12,7 @@
     ├── AddressInUse            another process listens where the service wants to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
+    ├── RulesError              merchandising rules that cannot be read
     ├── EventFileError          a file of events that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
     ├── DatabaseOutOfDate       the database is at another revision than the code
@@ -109,6 +110,13 @@ class InvalidIdentifier(PersonalizeError):
 
 class CatalogueError(PersonalizeError):
     pass
+
+
+class RulesError(PersonalizeError):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the rules in {path} cannot be used: {reason}")
 
 
 class EventFileError(PersonalizeError):

@@ -70,8 +70,11 @@ class Settings(BaseSettings):
     half_life: timedelta = Field(
         default=timedelta(days=14), description="Age at which an event weighs half in time-decayed rates."
     )
+    rules: Path | None = Field(
+        default=None, description="JSON file of merchandising rules. Empty: every style may be shown anywhere."
+    )
     exploration_floor: float = Field(
-        default=0.05, gt=0, le=1, description="Share of impressions spread evenly over all candidates."
+        default=0.03, gt=0, le=1, description="Share of impressions spread evenly over all candidates."
     )
     holdout_days: int = Field(default=1, gt=0, description="Latest days kept back to judge a challenger.")
     gate_needs_support: bool = Field(

@@ -35,6 +35,7 @@ MAX_MONEY = Decimal(10) ** 14
 ORIGINAL = "original"
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Id = String(MAX_ID_LENGTH)
 Name = String(MAX_NAME_LENGTH)
 
@@ -151,7 +152,8 @@ class Impression(Base):
     """One style of one product at one position of a shown slate.
 
     `propensity` is the probability, in (0, 1], with which `policy` shows just this style.
-    `model_version` is a registry version, or the name of the fallback that scored.
+    `model_version` is a registry version, or the name of the fallback that scored. `style_weights` are
+    those of a blend that the style leads, null for the style alone.
     """
 
     __tablename__ = "impressions"
@@ -174,6 +176,7 @@ class Impression(Base):
     model_version: Mapped[str] = mapped_column(Name)
     experiment: Mapped[str | None] = mapped_column(Name, ForeignKey("experiments.name"))
     variant: Mapped[str | None] = mapped_column(Name)
+    style_weights: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
 
 
 class Click(Base):

@@ -19,6 +19,7 @@ LABEL_GAIN = (0.0, 1.0, 3.0)
 """What not clicked, clicked and purchased are worth to LambdaRank."""
 
 RISING = (
+    "belief",
     "style_rate",
     "category_style_rate",
     "user_style_lift",

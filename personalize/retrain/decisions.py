@@ -8,6 +8,7 @@ import numpy as np
 
 from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features, relevance
 from personalize.features.history import column_us
+from personalize.features.online import Online
 from personalize.features.runs import Floats, Ints
 from personalize.models.calibration import Calibration
 from personalize.models.popularity import Popularity
@@ -72,17 +73,20 @@ def read_decisions(
     those of fixed policies, and imported ones without a propensity.
     """
     history = History.from_log(log, half_life=half_life, attribution_window=attribution_window)
-    rows = log[
-        log["style_id"].isin(space.style_ids)
-        & (log["propensity"] < 1)
+    has_choice = (
+        log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)
+        & (log["propensity"] < 1).to_numpy(dtype=np.bool_)
         & (column_us(log["shown_at"]) >= since_us)
-    ]
-    users = history.users.find(tuple(rows["user_id"]))
-    rows = rows[users % -(-max(len(rows), 1) // MAX_DECISIONS) == 0]
-    shown_us = column_us(rows["shown_at"])
-    frame = build_features(
-        history, Requests(tuple(rows["user_id"]), tuple(rows["category"]), shown_us), space
     )
+    users = history.users.find(tuple(log["user_id"]))
+    is_read = has_choice & (users % -(-max(int(has_choice.sum()), 1) // MAX_DECISIONS) == 0)
+    rows = log[is_read]
+    shown_us = column_us(rows["shown_at"])
+    replay = Online.from_log(
+        log, space, half_life=half_life, attribution_window=attribution_window, keep=is_read
+    )
+    requests = Requests(tuple(rows["user_id"]), tuple(rows["category"]), shown_us)
+    frame = build_features(history, requests, space, beliefs=replay.everything)
     index = {style_id: position for position, style_id in enumerate(space.style_ids)}
     return Decisions(
         frame,

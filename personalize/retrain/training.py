@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features, relevance
 from personalize.features.history import column_us, microseconds
+from personalize.features.online import Online
 from personalize.features.runs import Ints
 from personalize.models.boosting import TrainingRows
 
@@ -63,10 +64,13 @@ def read_examples(
     say something about their user.
     """
     history = History.from_log(log, half_life=half_life, attribution_window=attribution_window)
-    rows = log[log["style_id"].isin(space.style_ids)]
+    replay = Online.from_log(log, space, half_life=half_life, attribution_window=attribution_window)
+    is_candidate = log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)
+    rows = log[is_candidate]
     shown_us = column_us(rows["shown_at"])
     requests = Requests(tuple(rows["user_id"]), tuple(rows["category"]), shown_us)
-    frame = build_features(history, requests, space, shown=tuple(rows["style_id"]))
+    beliefs = replay.shown.take(is_candidate)
+    frame = build_features(history, requests, space, beliefs=beliefs, shown=tuple(rows["style_id"]))
     return Examples(
         frame,
         relevance(rows, attribution_window=attribution_window),
