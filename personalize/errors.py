@@ -19,6 +19,7 @@
     ├── DatabaseUnavailable     the database does not answer
     ├── FeatureMismatch         a ranker and a frame disagree about columns
     ├── CorruptModel            a saved model whose files do not match their manifest
+    ├── DaskMissing             the Dask extra or the cluster that was asked for is not there
     └── RetrainInProgress       another process holds the retraining lease
 
 Errors know nothing of HTTP; `service/http_errors.py` maps them.
@@ -167,6 +168,10 @@ class CorruptModel(PersonalizeError):
             f"model version {model_version} cannot be loaded: {reason}; "
             "the previous model stays in use, run `personalize retrain` to make a new one"
         )
+
+
+class DaskMissing(PersonalizeError):
+    pass
 
 
 class RetrainInProgress(PersonalizeError):

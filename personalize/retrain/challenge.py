@@ -5,7 +5,7 @@ from datetime import datetime
 
 from personalize.features.history import microseconds
 from personalize.models.artifact import version_of
-from personalize.models.boosting import BoostingSettings, grow_trees, grow_until_useless
+from personalize.models.boosting import BoostingSettings, Grower, LocalGrower
 from personalize.models.calibration import AS_IS, Calibration, fit_calibration
 from personalize.models.popularity import Popularity
 from personalize.models.ranker import Ranker
@@ -55,6 +55,7 @@ def challenge(
     decisions: Decisions | None = None,
     exploration: Exploration | None = None,
     needs_support: bool = False,
+    grower: Grower | None = None,
 ) -> Challenge:
     """Train a challenger on the earlier days and judge it on the latest.
 
@@ -71,15 +72,16 @@ def challenge(
             serves now; None leaves it out.
         exploration: of the policy that would use the ranker.
         needs_support: refuse a challenger whose off-policy value the log cannot support.
+        grower: of the trees; None grows them in this process.
     """
-    settings = settings or BoostingSettings()
+    settings, grower = settings or BoostingSettings(), grower or LocalGrower()
     split = holdout_start(examples, as_of=as_of, holdout_days=holdout_days)
     earlier, latest = examples.take(examples.shown_us < split), examples.take(examples.shown_us >= split)
     watched = earlier.user % WATCHED_SHARE == 0
     learning, watching = earlier.take(~watched), earlier.take(watched)
     if min(learning.n_clicks, watching.n_clicks * (WATCHED_SHARE - 1)) < MIN_TRAINING_CLICKS:
         return Challenge(None, split, (), _too_few(earlier))
-    text, n_trees = grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
+    text, n_trees = grower.grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
     calibration = _calibrated(Ranker(CHALLENGER, text, AS_IS), watching)
     judged = Ranker(CHALLENGER, text, calibration)
     popularity_calibration = _calibrated(Popularity(), watching)
@@ -98,7 +100,7 @@ def challenge(
             calibration=popularity_calibration,
         )
     decision = judge(against_popularity, against_champion, chosen, seed=seed, needs_support=needs_support)
-    refitted = grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
+    refitted = grower.grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
     ranker = Ranker(version_of(refitted, calibration, as_of), refitted, calibration)
     evaluations = [against_popularity.challenger, against_popularity.other]
     if against_champion is not None:

@@ -128,4 +128,6 @@ def choices(
 
 
 def _probabilities(ranker: Ranker | None, frame: FeatureFrame, exploration: Exploration) -> Floats:
-    return plan_styles("personal", frame, ranker=ranker, exploration=exploration).propensities
+    """Of each candidate; the unstyled original, which the plan names last, is none."""
+    plan = plan_styles("personal", frame, ranker=ranker, exploration=exploration)
+    return plan.propensities[:, : frame.n_candidates]

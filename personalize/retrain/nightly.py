@@ -20,6 +20,7 @@ from personalize.data.schema import ModelVersion
 from personalize.errors import CorruptModel, RetrainInProgress
 from personalize.features import StyleSpace
 from personalize.models.artifact import Provenance, load_scorer, remove_unfinished, save_ranker
+from personalize.models.boosting import Grower
 from personalize.policy import Exploration
 from personalize.retrain.challenge import Challenge, Champion, challenge, learned
 from personalize.retrain.decisions import read_decisions
@@ -35,7 +36,14 @@ LEASE_SECONDS = 3600.0
 DEFAULT_SEED = 0
 
 
-def retrain(engine: Engine, settings: Settings, *, as_of: datetime, seed: int | None = None) -> RetrainReport:
+def retrain(
+    engine: Engine,
+    settings: Settings,
+    *,
+    as_of: datetime,
+    seed: int | None = None,
+    grower: Grower | None = None,
+) -> RetrainReport:
     """Train a challenger on what was known at `as_of` and promote it if the gate agrees.
 
     The steps, in order: take the lease; read `settings.history_window` of the log; train and judge; save
@@ -45,16 +53,19 @@ def retrain(engine: Engine, settings: Settings, *, as_of: datetime, seed: int | 
 
     Args:
         seed: of the training; None takes `settings.seed`, or 0.
+        grower: of the trees; None grows them in this process.
     Raises:
         RetrainInProgress: another process is at it.
     """
     seed = next((value for value in (seed, settings.seed) if value is not None), DEFAULT_SEED)
     with _leased(engine):
         remove_unfinished(settings.models_dir)
-        return _retrain(engine, settings, as_of, seed)
+        return _retrain(engine, settings, as_of, seed, grower)
 
 
-def _retrain(engine: Engine, settings: Settings, as_of: datetime, seed: int) -> RetrainReport:
+def _retrain(
+    engine: Engine, settings: Settings, as_of: datetime, seed: int, grower: Grower | None
+) -> RetrainReport:
     started = time.monotonic()
     since = as_of - settings.history_window
     with reading(engine) as session:
@@ -76,6 +87,7 @@ def _retrain(engine: Engine, settings: Settings, as_of: datetime, seed: int) -> 
         decisions=read_decisions(log, space, since_us=held_back_from, **windows),
         exploration=Exploration(floor=settings.exploration_floor),
         needs_support=settings.gate_needs_support,
+        grower=grower,
     )
     result = replace(result, decision=result.decision.refused_for(objections))
     report = _report(examples, result, tonight, as_of, since, serving, time.monotonic() - started)
