@@ -370,7 +370,9 @@ class Engine:
         """
         checked_id("user_id", user_id)
         category = self.product(product_id).category if product_id is not None else None
-        return self._chooser.rank(user_id, product_id, category, self.clock(), self._titles, k, explain=explain)
+        return self._chooser.rank(
+            user_id, product_id, category, self.clock(), self._titles, k, explain=explain
+        )
 
     def product(self, product_id: str) -> CatalogueProduct:
         """One product. Raises UnknownProduct."""

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
         default=timedelta(days=14), description="Age at which an event weighs half in time-decayed rates."
     )
     rules: Path | None = Field(
-        default=None, description="JSON file of merchandising rules. Empty: every style may be shown anywhere."
+        default=None,
+        description="JSON file of merchandising rules. Empty: every style may be shown anywhere.",
     )
     exploration_floor: float = Field(
         default=0.03, gt=0, le=1, description="Share of impressions spread evenly over all candidates."

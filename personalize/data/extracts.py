@@ -60,10 +60,7 @@ def _read_contexts(session: Session, since: datetime, until: datetime) -> dict[s
     """What was known of each slate, of those that anything was known of."""
     query = select(Slate.slate_id, Slate.context).where(Slate.served_at >= since, Slate.served_at < until)
     return {
-        slate_id: context
-        for rows in _partitions(session, query)
-        for slate_id, context in rows
-        if context
+        slate_id: context for rows in _partitions(session, query) for slate_id, context in rows if context
     }
 
 

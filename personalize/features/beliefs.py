@@ -212,7 +212,12 @@ class Beliefs:
             ("everybody", shop, ones, None),
             ("category", views.categories, ones, None),
             ("user", views.users, ones, None),
-            ("position", shop, depth, np.broadcast_to(self._means["position"][0], (len(views), self.n_styles))),
+            (
+                "position",
+                shop,
+                depth,
+                np.broadcast_to(self._means["position"][0], (len(views), self.n_styles)),
+            ),
         ]
         for column in range(views.contexts.shape[1]):
             codes = views.contexts[:, column]

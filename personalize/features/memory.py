@@ -28,9 +28,7 @@ class Memory:
     def empty(cls, space: StyleSpace, *, half_life: timedelta, attribution_window: timedelta) -> "Memory":
         """The memory of a shop where nothing has happened yet."""
         history = History(half_life=half_life, attribution_window=attribution_window)
-        return cls(
-            history, Online(space, half_life=half_life, attribution_window=attribution_window), space
-        )
+        return cls(history, Online(space, half_life=half_life, attribution_window=attribution_window), space)
 
     @classmethod
     def from_log(

@@ -220,4 +220,3 @@ class Online:
                 bool(items.is_clicked[index]),
                 bool(items.is_purchased[index]),
             )
-
