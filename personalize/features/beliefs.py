@@ -24,8 +24,8 @@ MAX_CONTEXTS = 16
 """Context groups of one request; the first in the order of their names."""
 
 REFRESH_SHARE = 0.02
-REFRESH_AT_LEAST = 64
-OVERDUE = 3
+REFRESH_AT_LEAST = 8
+OVERDUE = 2
 """Slow levels are refreshed when so many showings, or that share of all, came since; by an event, or by
 a showing when it is that many times overdue."""
 
