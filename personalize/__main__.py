@@ -1,4 +1,4 @@
-"""Commands: demo, serve, retrain, evaluate, simulate, rank, erase-user; groups: models, events, db, catalog."""
+"""Commands: demo, serve, retrain, simulate, rank, erase-user; groups: models, events, db, catalog."""
 
 import json
 import os

@@ -111,8 +111,8 @@ class Engine:
         With `styles` nothing else is needed: the database of an empty data folder is made, these styles
         are put on offer, and no photo is asked for.
 
-            engine = Engine.open(Settings(data_dir=folder), styles=[("snow", [0.1, 0.9]), ("ink", [0.8, 0.2])],
-                                 products={"mug-01": "mug"})
+            styles = [("snow", [0.1, 0.9]), ("ink", [0.8, 0.2])]
+            engine = Engine.open(Settings(data_dir=folder), styles=styles, products={"mug-01": "mug"})
 
         Args:
             styles: just what is on offer from now on, as (style_id, content vector); None leaves what the

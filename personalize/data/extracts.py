@@ -39,9 +39,10 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     statistics, and took minutes on a PostgreSQL that had none yet.
 
     Returns:
-        STORED and category, context (missing where nothing was sent), clicked_at, purchased_at, n_purchases. Ids and names are text, position
-        and n_purchases int64, propensity float64, the times datetime64[us, UTC]: clicked_at and
-        purchased_at are the first, or NaT. experiment and variant are None outside an experiment.
+        STORED and category, context (missing where nothing was sent), clicked_at, purchased_at,
+        n_purchases. Ids and names are text, position and n_purchases int64, propensity float64, the times
+        datetime64[us, UTC]: clicked_at and purchased_at are the first, or NaT. experiment and variant are
+        None outside an experiment.
     """
     log = _read_impressions(session, since, until)
     clicks = _read_first(session, Click.impression_id, Click.clicked_at, since, until)

@@ -1,4 +1,4 @@
-"""All that is remembered of the shop: the events for features as of any moment, and the beliefs they led to."""
+"""All that is remembered of the shop: events, for features as of any moment, and the beliefs they led to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

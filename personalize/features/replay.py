@@ -95,7 +95,7 @@ class Block:
 
 
 def blocks(items: Items, beliefs: Beliefs) -> Iterator[Block]:
-    """Blocks in which no page hangs on an earlier item of the block, and slow levels are not refreshed midway.
+    """Blocks in which no page hangs on an earlier item, and slow levels are not refreshed midway.
 
     Items of different users move different sums, and those of the slow levels are read again only after a
     refresh, so inside a block their order does not matter.

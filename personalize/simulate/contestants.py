@@ -50,7 +50,7 @@ class Online:
         self._epsilon = epsilon
 
     def choose(self, visits: Visits, available: Mask, rng: np.random.Generator) -> Ints:
-        views = self._views(visits)
+        views = self.views(visits)
         scores = self.beliefs.score(views)
         chances = self.chances(scores.log_odds, scores.spread, available)
         styles = sample(chances, rng).astype(np.int64)
@@ -70,13 +70,13 @@ class Online:
         rows = np.flatnonzero(clicked)
         if len(rows):
             moments = np.full(len(rows), at_us)
-            views = self._views(visits).take(rows)
+            views = self.views(visits).take(rows)
             self.beliefs.click(views, styles[rows], visits.positions[rows], moments)
 
     def bought(self, visits: Visits, styles: Ints) -> None:
-        self.beliefs.purchase(self._views(visits), styles)
+        self.beliefs.purchase(self.views(visits), styles)
 
-    def _views(self, visits: Visits) -> Views:
+    def views(self, visits: Visits) -> Views:
         width = visits.traits.shape[1]
         groups = np.tile(np.arange(width), (len(visits), 1))
         return Views(visits.shoppers, visits.categories, groups, visits.traits, visits.at_us)

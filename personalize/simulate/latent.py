@@ -229,7 +229,8 @@ class _Liking:
     def of(self, shoppers: Ints, taste: Floats) -> Floats:
         """(n, S) log odds with a spread of about `spec.taste`."""
         if self._spec.taste_kind == "clusters":
-            return self._spec.taste * self._of_cluster[self._cluster[shoppers]]
+            clustered: Floats = self._spec.taste * self._of_cluster[self._cluster[shoppers]]
+            return clustered
         if self._spec.taste_kind == "tree":
             return self._spec.taste * self._grown(taste)
         linear: Floats = self._spec.taste * taste @ self._looks.T / np.sqrt(self._spec.width)

@@ -1,6 +1,6 @@
-"""The README's table of policies in known worlds.
+"""The README's table of policies in known worlds; about 10 CPU minutes in full.
 
-python tests/benchmarks/simulate.py [OUT.json] [IMPRESSIONS]     # 13 worlds x 4 policies x 3 seeds, about 10 CPU minutes
+python tests/benchmarks/simulate.py [OUT.json] [IMPRESSIONS]
 """
 
 import json
@@ -15,6 +15,10 @@ POLICIES = ("personal", "linucb", "popularity", "beta-thompson")
 SEEDS = (1, 2, 3)
 
 
+def shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
 def main() -> None:
     impressions = int(sys.argv[2]) if len(sys.argv) > 2 else None
     results = []
@@ -22,11 +26,10 @@ def main() -> None:
         for policy in POLICIES:
             results += [run(spec, policy, seed, n_impressions=impressions) for seed in SEEDS]
         for row in summarise([one for one in results if one.world == world]):
-            capture, share = row["capture"], row["new_style_share"]
             print(
-                f"{world:15} {row['policy']:14} capture {capture if capture is None else round(capture, 3)!s:6} "
-                f"click rate {row['click_rate']:.4%}  over bar {row['against_bar']:+.2%}  "
-                f"over random {row['against_random']:+.2%}  new {share if share is None else round(share, 2)}",
+                f"{world:15} {row['policy']:14} capture {shown(row['capture'], '.3f'):6} "
+                f"click rate {row['click_rate']:.4%}  over the bar {row['against_bar']:+.2%}  "
+                f"over random {row['against_random']:+.2%}  new {shown(row['new_style_share'], '.2f')}",
                 flush=True,
             )
         if len(sys.argv) > 1:
