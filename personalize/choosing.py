@@ -64,9 +64,7 @@ class Chooser:
         self._rules = rules
         self._exploration = exploration
 
-    def choose(
-        self, pages: Sequence[Sequence[Want]], rng: np.random.Generator
-    ) -> Iterator[Choice]:
+    def choose(self, pages: Sequence[Sequence[Want]], rng: np.random.Generator) -> Iterator[Choice]:
         """One choice per want, page by page, in the order given."""
         wants = [want for page in pages for want in page]
         if not wants:

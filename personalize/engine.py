@@ -111,8 +111,8 @@ class Engine:
         With `styles` nothing else is needed: the database of an empty data folder is made, these styles
         are put on offer, and no photo is asked for.
 
-            engine = Engine.open(Settings(data_dir=folder), styles=[("snow", [0.1, 0.9]), ("ink", [0.8, 0.2])],
-                                 products={"mug-01": "mug"})
+            styles = [("snow", [0.1, 0.9]), ("ink", [0.8, 0.2])]
+            engine = Engine.open(Settings(data_dir=folder), styles=styles, products={"mug-01": "mug"})
 
         Args:
             styles: just what is on offer from now on, as (style_id, content vector); None leaves what the
@@ -370,7 +370,9 @@ class Engine:
         """
         checked_id("user_id", user_id)
         category = self.product(product_id).category if product_id is not None else None
-        return self._chooser.rank(user_id, product_id, category, self.clock(), self._titles, k, explain=explain)
+        return self._chooser.rank(
+            user_id, product_id, category, self.clock(), self._titles, k, explain=explain
+        )
 
     def product(self, product_id: str) -> CatalogueProduct:
         """One product. Raises UnknownProduct."""

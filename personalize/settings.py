@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         default=timedelta(days=90), description="How far back features and training look."
     )
     half_life: timedelta = Field(
-        default=timedelta(days=14), description="Age at which an event weighs half in time-decayed rates."
+        default=timedelta(days=30), description="Age at which an event weighs half in rates and beliefs."
     )
     rules: Path | None = Field(
         default=None,

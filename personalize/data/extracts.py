@@ -39,9 +39,10 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     statistics, and took minutes on a PostgreSQL that had none yet.
 
     Returns:
-        STORED and category, context (missing where nothing was sent), clicked_at, purchased_at, n_purchases. Ids and names are text, position
-        and n_purchases int64, propensity float64, the times datetime64[us, UTC]: clicked_at and
-        purchased_at are the first, or NaT. experiment and variant are None outside an experiment.
+        STORED and category, context (missing where nothing was sent), clicked_at, purchased_at,
+        n_purchases. Ids and names are text, position and n_purchases int64, propensity float64, the times
+        datetime64[us, UTC]: clicked_at and purchased_at are the first, or NaT. experiment and variant are
+        None outside an experiment.
     """
     log = _read_impressions(session, since, until)
     clicks = _read_first(session, Click.impression_id, Click.clicked_at, since, until)
@@ -60,10 +61,7 @@ def _read_contexts(session: Session, since: datetime, until: datetime) -> dict[s
     """What was known of each slate, of those that anything was known of."""
     query = select(Slate.slate_id, Slate.context).where(Slate.served_at >= since, Slate.served_at < until)
     return {
-        slate_id: context
-        for rows in _partitions(session, query)
-        for slate_id, context in rows
-        if context
+        slate_id: context for rows in _partitions(session, query) for slate_id, context in rows if context
     }
 
 

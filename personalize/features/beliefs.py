@@ -24,8 +24,8 @@ MAX_CONTEXTS = 16
 """Context groups of one request; the first in the order of their names."""
 
 REFRESH_SHARE = 0.02
-REFRESH_AT_LEAST = 64
-OVERDUE = 3
+REFRESH_AT_LEAST = 8
+OVERDUE = 2
 """Slow levels are refreshed when so many showings, or that share of all, came since; by an event, or by
 a showing when it is that many times overdue."""
 
@@ -212,7 +212,12 @@ class Beliefs:
             ("everybody", shop, ones, None),
             ("category", views.categories, ones, None),
             ("user", views.users, ones, None),
-            ("position", shop, depth, np.broadcast_to(self._means["position"][0], (len(views), self.n_styles))),
+            (
+                "position",
+                shop,
+                depth,
+                np.broadcast_to(self._means["position"][0], (len(views), self.n_styles)),
+            ),
         ]
         for column in range(views.contexts.shape[1]):
             codes = views.contexts[:, column]

@@ -70,9 +70,8 @@ class Level:
         """Add evidence of (n,) events to their groups; groups of -1 are left out."""
         known = groups >= 0
         if not known.all():
-            groups, styles, at_us, information = (
-                column[known] for column in (groups, styles, at_us, information)
-            )
+            groups, styles, at_us = groups[known], styles[known], at_us[known]
+            information = information[known]
             precision = precision if isinstance(precision, float) else precision[known]
         if not len(groups):
             return
@@ -106,8 +105,9 @@ class Level:
 
         With a = (K + D^-1)^-1 d the whitened deviations and Q = (K + D^-1)^-1, each variance is scaled by
             sqrt(sum_g a' B a / sum_g tr(B Q)),
-        both sums with an inverse gamma prior around the first value, worth `PRIOR_WEIGHT` effects. Where nobody deviates from
-        what is expected the variances fall towards 0, and with them all that is believed of groups.
+        both sums with an inverse gamma prior around the first value, worth `PRIOR_WEIGHT` effects. Where
+        nobody deviates from what is expected the variances fall towards 0, and with them all that is
+        believed of groups.
 
         Source: minorization-maximization for variance components, Zhou et al., JCGS 2019.
         """
@@ -147,7 +147,8 @@ class Level:
         """The groups with most evidence, of those with enough."""
         evidence = self._precision[: self._n].sum(axis=1)
         most = np.argsort(-evidence, kind="stable")[:TUNE_GROUPS]
-        return most[evidence[most] > MIN_EVIDENCE]
+        telling: Ints = most[evidence[most] > MIN_EVIDENCE]
+        return telling
 
     def _evidence(self, groups: Ints, at_us: Ints) -> tuple[Floats, Floats]:
         decay = np.exp2(np.minimum(self._at_us[groups] - at_us, 0) / self._half_life_us)[:, None]
@@ -156,14 +157,13 @@ class Level:
     def _solve(self, precision: Floats, information: Floats) -> Floats:
         """(I + D K)^-1 information, (n, S)."""
         matrix = np.eye(len(self.kernel)) + precision[:, :, None] * self.kernel
-        solved: Floats = np.linalg.solve(matrix, information[:, :, None])[:, :, 0]
-        return solved
+        return np.linalg.solve(matrix, information[:, :, None])[:, :, 0].astype(np.float64)
 
     def _weights(self, precision: Floats) -> Floats:
         """(K + D^-1)^-1, (n, S, S), also where D is zero."""
         size = len(self.kernel)
         matrix = np.eye(size) + precision[:, :, None] * self.kernel
-        return np.linalg.solve(matrix, precision[:, :, None] * np.eye(size))
+        return np.linalg.solve(matrix, precision[:, :, None] * np.eye(size)).astype(np.float64)
 
     def _reserve(self, size: int) -> None:
         if size > len(self._precision):

@@ -1,4 +1,4 @@
-"""All that is remembered of the shop: the events for features as of any moment, and the beliefs they led to."""
+"""All that is remembered of the shop: events, for features as of any moment, and the beliefs they led to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,9 +28,7 @@ class Memory:
     def empty(cls, space: StyleSpace, *, half_life: timedelta, attribution_window: timedelta) -> "Memory":
         """The memory of a shop where nothing has happened yet."""
         history = History(half_life=half_life, attribution_window=attribution_window)
-        return cls(
-            history, Online(space, half_life=half_life, attribution_window=attribution_window), space
-        )
+        return cls(history, Online(space, half_life=half_life, attribution_window=attribution_window), space)
 
     @classmethod
     def from_log(

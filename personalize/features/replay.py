@@ -50,9 +50,12 @@ class Items:
         log = log.iloc[rows]
         shown_us = column_us(log["shown_at"])
         users = log["user_id"].factorize()[0].astype(np.int64)
-        kind, showing, at_us, happened = [np.zeros(len(rows), dtype=np.int64)], [np.arange(len(rows))], [
-            shown_us
-        ], []
+        kind, showing, at_us, happened = (
+            [np.zeros(len(rows), dtype=np.int64)],
+            [np.arange(len(rows))],
+            [shown_us],
+            [],
+        )
         for which, name in ((CLICKED, "clicked_at"), (PURCHASED, "purchased_at")):
             moment = column_us(log[name])
             counts = (moment >= shown_us) & (moment - shown_us <= window_us)
@@ -92,7 +95,7 @@ class Block:
 
 
 def blocks(items: Items, beliefs: Beliefs) -> Iterator[Block]:
-    """Blocks in which no page hangs on an earlier item of the block, and slow levels are not refreshed midway.
+    """Blocks in which no page hangs on an earlier item, and slow levels are not refreshed midway.
 
     Items of different users move different sums, and those of the slow levels are read again only after a
     refresh, so inside a block their order does not matter.
@@ -103,7 +106,10 @@ def blocks(items: Items, beliefs: Beliefs) -> Iterator[Block]:
         kind, showing = items.kind[start:stop], items.showing[start:stop]
         is_click = kind == CLICKED
         yield Block(
-            showing[kind == SHOWN], showing[kind == PURCHASED], showing[is_click], items.at_us[start:stop][is_click]
+            showing[kind == SHOWN],
+            showing[kind == PURCHASED],
+            showing[is_click],
+            items.at_us[start:stop][is_click],
         )
         start = stop
 

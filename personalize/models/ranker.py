@@ -20,9 +20,10 @@ class Ranker:
 
         score = intercept + slope * (prior_log_odds + trees)
 
-    The trees start from what the online layer believes (LightGBM's `init_score`), so they need only learn where it orders
-    wrongly. What LambdaRank sums up to means nothing but order; a logistic curve, fitted on rows that
-    the trees did not see, turns it into log odds, which is what a policy's temperature is measured in.
+    The trees start from what the online layer believes (LightGBM's `init_score`), so they need only learn
+    where it orders wrongly. What LambdaRank sums up to means nothing but order; a logistic curve, fitted
+    on rows that the trees did not see, turns it into log odds, which is what a policy's temperature is
+    measured in.
     """
 
     def __init__(self, model_version: str, model_text: str, calibration: Calibration) -> None:

@@ -95,4 +95,3 @@ FEATURE_WORDS = {
     "hours_since_click": "when the user last clicked the style",
 }
 """What each feature is about, for sentences on what a ranker has learned."""
-

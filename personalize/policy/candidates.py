@@ -108,7 +108,9 @@ class Rules:
 def _parse_rule(stored: Mapping[str, Any]) -> Rule:
     _require_known(stored, {"enable", "disable", "products", "categories", "from", "until"})
     if ("enable" in stored) == ("disable" in stored):
-        raise ValueError(f"a rule needs either `enable` or `disable` with a list of styles, got {dict(stored)}")
+        raise ValueError(
+            f"a rule needs either `enable` or `disable` with a list of styles, got {dict(stored)}"
+        )
     is_enabling = "enable" in stored
     names = {
         key: stored.get(key, []) for key in ("enable" if is_enabling else "disable", "products", "categories")

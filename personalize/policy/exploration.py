@@ -81,7 +81,8 @@ def greedy(scores: Floats, *, epsilon: float, allowed: Mask) -> Floats:
     """The best candidate with 1 - epsilon, the rest even, (N, K); ties fall to the first."""
     masked = np.where(allowed, scores, -np.inf)
     best = np.arange(scores.shape[1]) == masked.argmax(axis=1)[:, None]
-    return (1 - epsilon) * best + epsilon * even(allowed)
+    chances: Floats = (1 - epsilon) * best + epsilon * even(allowed)
+    return chances
 
 
 def even(allowed: Mask) -> Floats:

@@ -101,7 +101,9 @@ def blend_weights(plan: Plan, request: int, chosen: int) -> dict[str, float]:
     if leader == ORIGINAL:
         return {}
     scores, chances = plan.scores[request], plan.propensities[request]
-    others = [k for k, name in enumerate(plan.style_ids) if k != chosen and name != ORIGINAL and chances[k] > 0]
+    others = [
+        k for k, name in enumerate(plan.style_ids) if k != chosen and name != ORIGINAL and chances[k] > 0
+    ]
     members = [chosen, *sorted(others, key=lambda k: (-scores[k], plan.style_ids[k]))[: N_BLENDED - 1]]
     strength = np.exp((scores[members] - scores[members].max()) / BLEND_TEMPERATURE)
     return {plan.style_ids[k]: float(w) for k, w in zip(members, strength / strength.sum(), strict=True)}
