@@ -5,15 +5,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features, relevance
+from personalize.features import FeatureFrame, Requests, StyleSpace, build_features, relevance
 from personalize.features.history import column_us
-from personalize.features.online import Online
 from personalize.features.runs import Floats, Ints
 from personalize.models.calibration import Calibration
 from personalize.models.popularity import Popularity
 from personalize.models.ranker import Ranker
 from personalize.policy import Exploration, plan_styles
+from personalize.retrain.training import Played
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,38 +60,45 @@ class Choices:
     champion_value: Floats
 
 
-def read_decisions(
-    log: "pd.DataFrame",
-    space: StyleSpace,
-    *,
-    since_us: int,
-    half_life: timedelta,
-    attribution_window: timedelta,
-) -> Decisions:
-    """The impressions of `since_us` or later whose policy left a choice, with what was known before each.
+def decision_rows(log: "pd.DataFrame", space: StyleSpace, *, since_us: int) -> NDArray[np.bool_]:
+    """(n,) the impressions of `since_us` or later whose policy left a choice; past a bound, of some users.
 
     A propensity of 1 says that there was no choice; such rows cannot speak for another policy. They are
     those of fixed policies, and imported ones without a propensity.
     """
-    history = History.from_log(log, half_life=half_life, attribution_window=attribution_window)
-    has_choice = (
+    had_choice = (
         log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)
         & (log["propensity"] < 1).to_numpy(dtype=np.bool_)
         & (column_us(log["shown_at"]) >= since_us)
     )
-    users = history.users.find(tuple(log["user_id"]))
-    is_read = has_choice & (users % -(-max(int(has_choice.sum()), 1) // MAX_DECISIONS) == 0)
+    user = log["user_id"].factorize()[0]
+    is_read: NDArray[np.bool_] = had_choice & (user % -(-max(int(had_choice.sum()), 1) // MAX_DECISIONS) == 0)
+    return is_read
+
+
+def read_decisions(
+    log: "pd.DataFrame",
+    space: StyleSpace,
+    played: Played,
+    is_read: NDArray[np.bool_],
+    *,
+    attribution_window: timedelta,
+) -> Decisions:
+    """The decisions of some rows, with what was known before each.
+
+    Args:
+        played: the log played through, with the beliefs of just these rows kept.
+        is_read: (n,) as `decision_rows` gives it.
+    """
+    history = played.history
     rows = log[is_read]
     shown_us = column_us(rows["shown_at"])
-    replay = Online.from_log(
-        log, space, half_life=half_life, attribution_window=attribution_window, keep=is_read
-    )
     requests = Requests(tuple(rows["user_id"]), tuple(rows["category"]), shown_us)
-    frame = build_features(history, requests, space, beliefs=replay.everything)
+    frame = build_features(history, requests, space, beliefs=played.replay.everything)
     index = {style_id: position for position, style_id in enumerate(space.style_ids)}
     return Decisions(
         frame,
-        rows["style_id"].map(index).to_numpy(dtype=np.int64),
+        np.array(rows["style_id"].map(index), dtype=np.int64),
         rows["propensity"].to_numpy(dtype=np.float64),
         (relevance(rows, attribution_window=attribution_window) > 0).astype(np.float64),
         history.users.find(tuple(rows["user_id"])),

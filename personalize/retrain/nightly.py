@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import numpy as np
 from sqlalchemy import Engine
 
 from personalize.data.catalogue import read_styles
@@ -19,13 +20,14 @@ from personalize.data.registry import acquire_lease, challenger, champion, promo
 from personalize.data.schema import ModelVersion
 from personalize.errors import CorruptModel, RetrainInProgress
 from personalize.features import StyleSpace
+from personalize.features.history import column_us
 from personalize.models.artifact import Provenance, load_scorer, remove_unfinished, save_ranker
 from personalize.models.boosting import Grower
 from personalize.policy import Exploration
 from personalize.retrain.challenge import Challenge, Champion, challenge, learned
-from personalize.retrain.decisions import read_decisions
+from personalize.retrain.decisions import decision_rows, read_decisions
 from personalize.retrain.report import RetrainReport
-from personalize.retrain.training import Examples, holdout_start, read_examples
+from personalize.retrain.training import Examples, latest_from, play, read_examples
 from personalize.retrain.vitals import Vitals, ailments, days_before, vitals
 from personalize.settings import Settings
 
@@ -76,15 +78,18 @@ def _retrain(
         tonight := vitals(log, since=since, as_of=as_of), days_before(latest.report if latest else None)
     )
     windows = {"half_life": settings.half_life, "attribution_window": settings.attribution_window}
-    examples = read_examples(log, space, **windows)
-    held_back_from = holdout_start(examples, as_of=as_of, holdout_days=settings.holdout_days)
+    shown_us = column_us(log["shown_at"])[log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)]
+    held_back_from = latest_from(shown_us, as_of=as_of, holdout_days=settings.holdout_days)
+    judged = decision_rows(log, space, since_us=held_back_from)
+    played = play(log, space, **windows, keep=judged)
+    examples = read_examples(log, space, **windows, played=played)
     result = challenge(
         examples,
         _load_champion(settings, serving),
         as_of=as_of,
         holdout_days=settings.holdout_days,
         seed=seed,
-        decisions=read_decisions(log, space, since_us=held_back_from, **windows),
+        decisions=read_decisions(log, space, played, judged, attribution_window=settings.attribution_window),
         exploration=Exploration(floor=settings.exploration_floor),
         needs_support=settings.gate_needs_support,
         grower=grower,

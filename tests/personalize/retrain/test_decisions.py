@@ -11,7 +11,8 @@ from personalize.models import load_scorer
 from personalize.models.calibration import AS_IS
 from personalize.policy import Exploration
 from personalize.retrain import decisions as decisions_module
-from personalize.retrain.decisions import Decisions, choices, read_decisions
+from personalize.retrain.decisions import Decisions, choices, decision_rows, read_decisions
+from personalize.retrain.training import play
 from personalize.settings import Settings
 
 SPACE = StyleSpace.of(styles_on_offer(8, width=4))
@@ -21,7 +22,9 @@ WINDOWS = {"half_life": timedelta(days=14), "attribution_window": timedelta(days
 def read(rows: list[dict], *, hours: float = 0.0) -> Decisions:
     log = log_of(rows)
     since = log["shown_at"].min() + timedelta(hours=hours)
-    return read_decisions(log, SPACE, since_us=microseconds(since.to_pydatetime()), **WINDOWS)
+    is_read = decision_rows(log, SPACE, since_us=microseconds(since.to_pydatetime()))
+    played = play(log, SPACE, **WINDOWS, keep=is_read)
+    return read_decisions(log, SPACE, played, is_read, attribution_window=WINDOWS["attribution_window"])
 
 
 def test_only_held_back_decisions_that_had_a_choice_count() -> None:

@@ -21,6 +21,7 @@ from personalize.errors import RetrainInProgress
 from personalize.models import load_scorer
 from personalize.models.artifact import MODEL
 from personalize.retrain import RetrainReport, nightly, retrain
+from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
 from personalize.simulate.shop import FIRST_DAY
 
@@ -54,6 +55,7 @@ def test_a_night_promotes_a_ranker_that_loads_and_says_what_it_rests_on(open_sho
 def test_the_next_night_is_judged_against_the_champion_on_the_same_rows(open_shop: OpenShop) -> None:
     engine, settings = open_shop()
     first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
+    promote_by_hand(engine, settings, str(first.model_version), AS_OF)
     second = retrain(engine, settings, as_of=AS_OF)
     assert second.champion_version == first.model_version
     assert [one.model_version for one in second.evaluations][2] == first.model_version
@@ -158,7 +160,7 @@ def test_a_poisoned_night_is_refused_with_the_reason_and_the_champion_stays(
     monkeypatch.setattr(nightly, "read_log", lambda *a, **values: poison(honest(*a, **values)))
     report = retrain(engine, trained_shop, as_of=AS_OF, seed=5)
     assert report.verdict == "refused"
-    assert reason in report.reasons[0]
+    assert any(reason in said for said in report.reasons)
     assert serving(engine) == before
     with reading(engine) as session:
         latest = challenger(session)
@@ -213,7 +215,9 @@ def test_a_forgotten_user_leaves_no_trace_in_the_next_model(open_shop: OpenShop,
     with ShopEngine.open(settings, clock=lambda: AS_OF) as shop:
         user_id = shop.featured_users(1)[0] if shop.featured_users(1) else "shopper-0001"
         assert shop.forget(user_id) > 0
-        assert user_id not in shop._knowledge._history.users._codes
+        memory = shop._knowledge._memory
+        assert user_id not in memory.history.users._codes
+        assert user_id not in memory.online.beliefs.users._codes
         assert shop.forget(user_id) == 0
     never_there = open_database(other.resolved_database_url)
     with writing(never_there) as session:
@@ -239,7 +243,9 @@ def test_a_broken_champion_is_replaced_by_a_challenger_that_clears_the_bar(open_
 STEPS = (
     "remove_unfinished",
     "read_log",
+    "play",
     "read_examples",
+    "read_decisions",
     "challenge",
     "save_ranker",
     "load_scorer",
