@@ -185,6 +185,7 @@ class Beliefs:
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user."""
         self._levels["user"].forget(int(self.users.find([user_id])[0]))
+        self.users.forget(user_id)
 
     @property
     def n_styles(self) -> int:

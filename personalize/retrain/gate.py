@@ -14,7 +14,7 @@ from personalize.retrain.evaluation import Evaluation, K
 MIN_HOLDOUT_CLICKS = 50
 """Clicks on the held-back rows below which nothing can be judged."""
 
-CONFIDENCE = 0.9
+CONFIDENCE = 0.95
 N_RESAMPLES = 2000
 
 METHODS: tuple[Method, ...] = ("dr", "snips", "switch")
