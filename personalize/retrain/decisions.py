@@ -128,4 +128,6 @@ def choices(
 
 
 def _probabilities(ranker: Ranker | None, frame: FeatureFrame, exploration: Exploration) -> Floats:
-    return plan_styles("personal", frame, ranker=ranker, exploration=exploration).propensities
+    """Of the frame's candidates, (N, S); the original, which is none of them, is left out."""
+    plan = plan_styles("personal", frame, ranker=ranker, exploration=exploration)
+    return plan.propensities[:, : frame.n_candidates]
