@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from sqlalchemy import ColumnElement, Executable, String, func, select, type_coerce
 from sqlalchemy.orm import Session
 
@@ -39,7 +40,7 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     statistics, and took minutes on a PostgreSQL that had none yet.
 
     Returns:
-        STORED and category, context (missing where nothing was sent), clicked_at, purchased_at,
+        STORED and category, context (None where nothing was sent), clicked_at, purchased_at,
         n_purchases. Ids and names are text, position and n_purchases int64, propensity float64, the times
         datetime64[us, UTC]: clicked_at and purchased_at are the first, or NaT. experiment and variant are
         None outside an experiment.
@@ -47,7 +48,8 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     log = _read_impressions(session, since, until)
     clicks = _read_first(session, Click.impression_id, Click.clicked_at, since, until)
     purchases = _read_first(session, Purchase.impression_id, Purchase.purchased_at, since, until)
-    log["context"] = log["slate_id"].map(_read_contexts(session, since, until)).astype(object)
+    contexts = _read_contexts(session, since, until)
+    log["context"] = np.array([*map(contexts.get, log["slate_id"]), None], dtype=object)[:-1]
     query = select(Product.product_id, Product.category)
     categories = {product_id: category for product_id, category in session.execute(query)}  # noqa: C416
     log["category"] = log["product_id"].map(categories).astype(object)

@@ -190,7 +190,7 @@ def _store_impressions(session: Session, rows: "pd.DataFrame") -> int:
         row["slate_id"] = row["slate_id"] or _made_id("page", row["user_id"], row["shown_at"].isoformat())
         row["policy"], row["model_version"] = row["policy"] or IMPORTED, row["model_version"] or IMPORTED
         row["propensity"] = 1.0 if row["propensity"] != row["propensity"] else row["propensity"]
-        row["experiment"] = row["variant"] = None
+        row["experiment"] = row["variant"] = row["style_weights"] = None
     slates = {
         row["slate_id"]: {
             "slate_id": row["slate_id"],

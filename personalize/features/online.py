@@ -156,7 +156,7 @@ class Online:
                 self._happen(showing, event)
 
     def forget(self, user_id: str) -> None:
-        """Drop what is believed of a user; the part in what is believed of everybody goes at the next replay."""
+        """Drop what is believed of a user; their part in what holds for everybody goes at the next replay."""
         code = int(self.beliefs.users.find([user_id])[0])
         self._open = {key: one for key, one in self._open.items() if one.view.users[0] != code}
         self.beliefs.forget(user_id)

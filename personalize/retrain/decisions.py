@@ -136,6 +136,6 @@ def choices(
 
 
 def _probabilities(ranker: Ranker | None, frame: FeatureFrame, exploration: Exploration) -> Floats:
-    """Of each candidate; the unstyled original, which the plan names last, is none."""
+    """Of the frame's candidates, (N, S); the original, which is none of them, is left out."""
     plan = plan_styles("personal", frame, ranker=ranker, exploration=exploration)
     return plan.propensities[:, : frame.n_candidates]

@@ -136,7 +136,7 @@ class LatentWorld:
         self.is_bot = np.zeros(spec.n_shoppers, dtype=np.bool_)
         if spec.bots:
             self._plant_bots(rng)
-        self._rng = np.random.default_rng([seed, 8])
+        self._visiting, self._reacting = (np.random.default_rng([seed, stream]) for stream in (8, 10))
         self._base = self._calibrated(rng)
 
     @property
@@ -148,8 +148,8 @@ class LatentWorld:
         """About `size` impressions after `done`, whole pages."""
         spec = self.spec
         pages = max(size // spec.page_size, 1)
-        shoppers = np.repeat(self._rng.choice(spec.n_shoppers, pages, p=self._activity), spec.page_size)
-        categories = self._rng.integers(spec.n_categories, size=len(shoppers))
+        shoppers = np.repeat(self._visiting.choice(spec.n_shoppers, pages, p=self._activity), spec.page_size)
+        categories = self._visiting.integers(spec.n_categories, size=len(shoppers))
         positions = np.tile(np.arange(spec.page_size), pages)
         at_us = np.full(len(shoppers), int(done * self.us_per_impression))
         return Visits(shoppers, categories, positions, self.traits[shoppers], at_us)
@@ -172,15 +172,15 @@ class LatentWorld:
 
     def clicks(self, chances: Floats, styles: Ints) -> tuple[NDArray[np.bool_], Ints]:
         """Which impressions are clicked, and after how many further ones that is known, (n,) each."""
-        clicked = self._rng.random(len(styles)) < chances[np.arange(len(styles)), styles]
+        clicked = self._reacting.random(len(styles)) < chances[np.arange(len(styles)), styles]
         delay = np.full(len(styles), self.spec.click_delay)
         if self.spec.is_slow:
-            delay = self._rng.exponential(self.spec.click_delay, len(styles)).astype(np.int64)
+            delay = self._reacting.exponential(self.spec.click_delay, len(styles)).astype(np.int64)
         return clicked, delay
 
     def purchases(self, n_clicks: int) -> NDArray[np.bool_]:
         """Which of the clicks lead to a purchase."""
-        bought: NDArray[np.bool_] = self._rng.random(n_clicks) < self.spec.purchase_rate
+        bought: NDArray[np.bool_] = self._reacting.random(n_clicks) < self.spec.purchase_rate
         return bought
 
     def _log_odds(self, shoppers: Ints, categories: Ints, done: int) -> Floats:
