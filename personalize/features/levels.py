@@ -17,6 +17,9 @@ MIN_EVIDENCE = 0.3
 PRIOR_WEIGHT = 5.0
 """How many known effects the first variances are worth."""
 
+MOST_SHARE = 4.0
+"""Times its first value beyond which no variance is tuned: a step too wide would feed on itself."""
+
 LEAST_SHARE = 0.02
 """A variance does not fall below this share of its first value, so that it can grow again."""
 
@@ -124,7 +127,7 @@ class Level:
             expected = np.einsum("nst,st->", weights, basis)
             found += PRIOR_WEIGHT * self._first[part] / now**2
             self.variances[part] = now * np.sqrt(found / (expected + PRIOR_WEIGHT / now))
-        self.variances = np.maximum(self.variances, LEAST_SHARE * self._first)
+        self.variances = np.clip(self.variances, LEAST_SHARE * self._first, MOST_SHARE * self._first)
         self.kernel = self._kernel()
 
     def forget(self, group: int) -> None:
