@@ -64,7 +64,7 @@ class UnknownModelVersion(PersonalizeError):
 
 class NothingToRollBack(PersonalizeError):
     def __init__(self) -> None:
-        super().__init__("no model has been promoted, popularity serves; there is nothing to roll back")
+        super().__init__("no model has been promoted, the online layer serves; there is nothing to roll back")
 
 
 class UnknownRender(PersonalizeError):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from personalize.data.schema import ModelVersion
     from personalize.settings import Settings
 
-POPULARITY = "popularity"
 
 app = typer.Typer(help="The trained models and which of them serves.", no_args_is_help=True)
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="As `personalize models list` prints it.")]
@@ -52,7 +51,7 @@ def list_models(
         )
     console.print(table)
     if serving is None:
-        console.print("no champion: popularity serves")
+        console.print("no champion: the online layer serves by itself")
 
 
 @app.command()
@@ -99,7 +98,7 @@ def rollback(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     with _opened(data_dir) as (settings, engine):
         taken_back, serving = roll_back(engine, settings, datetime.now(UTC))
-    sentence = f"{taken_back} was taken back, {serving or POPULARITY} serves now"
+    sentence = f"{taken_back} was taken back, {serving or 'the online layer by itself'} serves now"
     _tell(sentence, {"taken_back": taken_back, "champion": serving}, as_json=as_json)
 
 

@@ -31,7 +31,7 @@ def roll_back(engine: Engine, settings: Settings, now: datetime) -> tuple[str, s
     """Take the last promotion back; running services follow. Again goes back one further.
 
     Returns:
-        The version taken back, and the one that serves now: None is popularity.
+        The version taken back, and the one that serves now: None is the online layer by itself.
     Raises:
         NothingToRollBack: there is no champion.
         CorruptModel: the files of the one before do not hold; the champion stays. Promote another by name.

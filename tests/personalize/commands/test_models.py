@@ -39,10 +39,10 @@ def test_the_list_says_which_version_serves(trained_shop: Settings) -> None:
     assert listed["champion"] in run("list", settings=trained_shop)
 
 
-def test_an_empty_registry_says_that_popularity_serves(open_shop: Any) -> None:
+def test_an_empty_registry_says_that_the_online_layer_serves(open_shop: Any) -> None:
     _, settings = open_shop()
     assert answer("list", settings=settings) == {"champion": None, "models": []}
-    assert "popularity serves" in run("list", settings=settings)
+    assert "the online layer serves" in run("list", settings=settings)
     with pytest.raises(NothingToRollBack):
         run("rollback", settings=settings)
 
@@ -68,7 +68,7 @@ def test_a_rollback_takes_under_a_second_and_a_running_engine_follows(trained_sh
         assert engine.model_version == before
         assert answer("rollback", settings=trained_shop) == {"taken_back": before, "champion": None}
         assert engine.refresh()
-        assert engine.model_version == "popularity"
+        assert engine.model_version == "online"
         assert not engine.refresh()
 
 

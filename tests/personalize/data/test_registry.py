@@ -136,7 +136,7 @@ def test_each_rollback_goes_one_promotion_further_back(engine: Engine) -> None:
         with writing(engine) as session:
             assert withdraw(session, NOW) == (taken_back, left)
         assert serving(engine) == left
-    with writing(engine) as session, pytest.raises(NothingToRollBack, match="popularity serves"):
+    with writing(engine) as session, pytest.raises(NothingToRollBack, match="the online layer serves"):
         withdraw(session, NOW)
 
 
