@@ -1,16 +1,16 @@
-"""Commands: demo, serve, retrain, rank, erase-user, db upgrade|current, catalog add."""
+"""Commands: demo, serve, retrain, simulate, rank, erase-user; groups: models, events, db, catalog."""
 
 import json
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
+from personalize.commands import evaluate, events, models, retrain, simulate
+from personalize.commands.options import AsJson, DataDir, console, print_json, settings_from
 from personalize.errors import PersonalizeError
 from personalize.settings import Settings
 
@@ -23,23 +23,11 @@ db = typer.Typer(help="The database's revision.", no_args_is_help=True)
 catalog = typer.Typer(help="The products and their photos.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(catalog, name="catalog")
-
-console = Console()
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the database, photos, renders and models; default $PERSONALIZE_DATA_DIR."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def _settings(data_dir: Path | None, **overrides: Any) -> Settings:
-    given = {"data_dir": data_dir, **overrides}
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise typer.BadParameter(problems) from None
+app.command()(retrain.retrain)
+app.command()(evaluate.evaluate)
+app.command()(simulate.simulate)
+app.add_typer(models.app, name="models")
+app.add_typer(events.app, name="events")
 
 
 @app.command()
@@ -61,7 +49,7 @@ def demo(
     """Everything on one machine in minutes: shoppers browse, the ranker learns, the page shows it."""
     from personalize.demo import DEMO_DIR, DemoPlan, run_demo
 
-    settings = _settings(
+    settings = settings_from(
         data_dir or Settings().data_dir.with_name(DEMO_DIR), port=port, experiment="demo", seed=seed
     )
     plan = DemoPlan(catalog=catalog, seed=seed, days=days, shoppers=shoppers)
@@ -81,7 +69,7 @@ def serve(
     strength: Annotated[float | None, typer.Option(help="From the photo (0) to the full style (1).")] = None,
 ) -> None:
     """Serve the per-user styled image API and the pages."""
-    _serve(_settings(data_dir, host=host, port=port, experiment=experiment, strength=strength))
+    _serve(settings_from(data_dir, host=host, port=port, experiment=experiment, strength=strength))
 
 
 def _serve(settings: Settings) -> None:
@@ -89,21 +77,6 @@ def _serve(settings: Settings) -> None:
 
     console.print(f"Serving on [link]http://{settings.host}:{settings.port}[/link] (Ctrl+C ends)")
     run_server(settings)
-
-
-@app.command()
-def retrain(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Train on the log, judge against the champion, promote or refuse with the reasons."""
-    from personalize.engine import Engine
-
-    with Engine.open(_settings(data_dir)) as engine:
-        report = engine.retrain()
-    if as_json:
-        typer.echo(json.dumps(report.to_dict(), indent=2))
-        return
-    console.print(f"[bold]{report.model_version or 'no model'}[/bold]: {report.verdict}")
-    for reason in report.reasons:
-        console.print(f"  {reason}")
 
 
 @app.command()
@@ -119,10 +92,10 @@ def rank(
 
     from personalize.engine import Engine
 
-    with Engine.open(_settings(data_dir)) as engine:
+    with Engine.open(settings_from(data_dir)) as engine:
         ranking = engine.rank(user_id, product_id=product, k=k)
     if as_json:
-        typer.echo(json.dumps(ranking.to_dict(), indent=2, ensure_ascii=False))
+        print_json(ranking.to_dict())
         return
     table = Table("style", "score", "propensity", "because", title=f"{user_id} ({ranking.model_version})")
     for style in ranking.styles:
@@ -136,7 +109,7 @@ def erase_user(user_id: Annotated[str, typer.Argument(metavar="USER")], data_dir
     """Delete every row about a user."""
     from personalize.engine import Engine
 
-    with Engine.open(_settings(data_dir)) as engine:
+    with Engine.open(settings_from(data_dir)) as engine:
         typer.echo(f"{engine.forget(user_id)} rows about {user_id} erased")
 
 
@@ -145,7 +118,7 @@ def upgrade(data_dir: DataDir = None) -> None:
     """Bring the database to this version's revision and register the checkpoint's styles."""
     from personalize.setup import prepare_database
 
-    settings = _settings(data_dir)
+    settings = settings_from(data_dir)
     revision, n_styles = prepare_database(settings, now=datetime.now(UTC))
     typer.echo(f"database at revision {revision}, {n_styles} styles on offer")
 
@@ -155,7 +128,7 @@ def current(data_dir: DataDir = None) -> None:
     """Print the database's revision and the one this version needs."""
     from personalize.data.database import current_revision, head_revision, open_database
 
-    database = open_database(_settings(data_dir).resolved_database_url)
+    database = open_database(settings_from(data_dir).resolved_database_url)
     at, head = current_revision(database), head_revision()
     database.dispose()
     typer.echo(
@@ -173,7 +146,7 @@ def add(
     """Add or update products; may be run again without doubling anything."""
     from personalize.setup import add_catalogue
 
-    report = add_catalogue(_settings(data_dir), path, now=datetime.now(UTC), console=console)
+    report = add_catalogue(settings_from(data_dir), path, now=datetime.now(UTC), console=console)
     for skipped in report.skipped:
         console.print(f"[yellow]skipped[/yellow] {skipped.path}: {skipped.reason}", highlight=False)
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"

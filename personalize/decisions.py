@@ -1,6 +1,7 @@
 """What the engine answers: a decision per product, or a ranking with its reasons."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from personalize.data.records import CatalogueProduct, ShownStyle
@@ -8,26 +9,70 @@ from personalize.data.schema import ORIGINAL
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What one product is shown as; `style_weights` is empty for the original photo."""
-
-    impression: ShownStyle
-    product: CatalogueProduct
-
-    @property
-    def style_weights(self) -> dict[str, float]:
-        style_id = self.impression.style_id
-        return {} if style_id == ORIGINAL else {style_id: 1.0}
-
-
-@dataclass(frozen=True, slots=True)
 class Reason:
-    """One feature's part in a score, in log odds of a click, and the same in words."""
+    """One part of a score, in log odds of a click, and the same in words."""
 
     feature: str
     value: float
     contribution: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a decision was taken: the score of the style shown and what it is the sum of."""
+
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+UNEXPLAINED = Explanation(0.0, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one product is shown as, how likely that was, and why.
+
+    `propensities` are of every style that could have been shown, and sum to 1. Of a style kept from
+    earlier in the visit they, and the reasons, are those of the first time if this process still holds
+    them; otherwise only the propensity that was logged is known.
+    """
+
+    impression: ShownStyle
+    product: CatalogueProduct
+    propensities: Mapping[str, float] = field(default_factory=dict, compare=False)
+    blend: Mapping[str, float] | None = None
+    _explain: Callable[[], Explanation] = field(default=lambda: UNEXPLAINED, compare=False, repr=False)
+
+    @property
+    def style_weights(self) -> dict[str, float]:
+        """What to render: weights that sum to 1; empty for the original photo."""
+        if self.blend is not None:
+            return dict(self.blend)
+        return {} if self.style_id == ORIGINAL else {self.style_id: 1.0}
+
+    @property
+    def style_id(self) -> str:
+        return self.impression.style_id
+
+    @property
+    def propensity(self) -> float:
+        """Probability with which the policy showed just this style."""
+        return self.impression.propensity
+
+    @property
+    def model_version(self) -> str:
+        return self.impression.model_version
+
+    @property
+    def score(self) -> float:
+        """Log odds of a click, as the policy's scorer saw them; 0 where it looked at none."""
+        return self._explain().score
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Parts that sum to the score."""
+        return self._explain().reasons
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,19 @@ The service, the demo and a notebook all stand on it, so what is measured is wha
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session
 
+from personalize.choosing import Choice, Chooser, Want
 from personalize.data.catalogue import (
+    ensure_products,
     read_product,
     read_product_at,
     read_products,
@@ -37,17 +40,19 @@ from personalize.data.records import (
 )
 from personalize.data.users import erase_user, most_active_users
 from personalize.data.writer import GroupWriter
-from personalize.decisions import Decision, RankedStyle, Ranking, Reason
-from personalize.features import FeatureFrame, Requests
+from personalize.decisions import Decision, Ranking
 from personalize.knowledge import Knowledge
-from personalize.models.reasons import reasons_of
-from personalize.policy import Exploration, Plan, plan_styles
+from personalize.offer import prepare_offer
+from personalize.policy import Exploration, Rules
 from personalize.retrain import RetrainReport, retrain
 from personalize.settings import Settings
 
 PERSONAL = "personal"
 N_LOCK_STRIPES = 256
 N_ACTIVE_PER_FEATURED = 8
+
+MAX_TOLD = 10_000
+"""Decisions of which the reasons are kept in mind, for a visit that comes back."""
 
 T = TypeVar("T")
 Slate = tuple[PageRequest, str, list[ShownStyle]]
@@ -58,22 +63,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Want(NamedTuple):
-    """One style to choose: for which user, which product, when, under which variant."""
-
-    user_id: str
-    product: CatalogueProduct
-    now: datetime
-    variant: str | None
-    policy: str
-
-
-class Choice(NamedTuple):
-    style_id: str
-    propensity: float
-    model_version: str
-
-
 class Engine:
     """Decides which style each user sees of each product, and learns from what they do.
 
@@ -82,36 +71,82 @@ class Engine:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, *, clock: Callable[[], datetime], seed: int | None
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        seed: int | None,
+        rules: Rules | None = None,
+        takes_any_product: bool = False,
     ) -> None:
         self.settings = settings
+        self.rules = rules or (Rules.load(settings.rules) if settings.rules else Rules())
+        self._takes_any_product = takes_any_product
         self.database = database
         self.clock = clock
         with reading(database) as session:
             self._styles = read_styles(session)
             self._experiment = read_experiment(session, settings.experiment) if settings.experiment else None
+        self._titles = {style.style_id: style.title for style in self._styles}
         self._knowledge = Knowledge(settings, database, self._styles, clock)
-        self._exploration = Exploration(floor=settings.exploration_floor)
+        self._chooser = Chooser(self._knowledge, self.rules, Exploration(floor=settings.exploration_floor))
         self._rng = np.random.default_rng(seed)
+        self._told: OrderedDict[str, Choice] = OrderedDict()
         self._user_locks = [threading.Lock() for _ in range(N_LOCK_STRIPES)]
         self._variants: dict[str, str] = {}
+        self._taken: set[str] = set()
         self._writer = GroupWriter(database)
 
     @classmethod
     def open(
-        cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now, seed: int | None = None
+        cls,
+        settings: Settings,
+        *,
+        styles: Iterable[StyleOnOffer | tuple[str, Sequence[float]]] | None = None,
+        products: Mapping[str, str] | None = None,
+        rules: Rules | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        seed: int | None = None,
     ) -> Self:
         """Open the database, read the log, load the champion.
 
+        With `styles` nothing else is needed: the database of an empty data folder is made, these styles
+        are put on offer, and no photo is asked for.
+
+            styles = [("snow", [0.1, 0.9]), ("ink", [0.8, 0.2])]
+            engine = Engine.open(Settings(data_dir=folder), styles=styles, products={"mug-01": "mug"})
+
+        Args:
+            styles: just what is on offer from now on, as (style_id, content vector); None leaves what the
+                database holds.
+            products: the category of each product_id to add without a photo. None: products that the
+                catalogue does not hold are unknown, or, when `styles` are given, are taken as they come,
+                with the category that the context names or none.
+            rules: merchandising rules; None reads `settings.rules`.
+            clock: the time of decisions that name none, and of what is received.
+            seed: of the policy's draws; None takes `settings.seed`, and fresh entropy if that is empty.
         Raises:
             DatabaseOutOfDate: the database is at another revision; the message says what to run.
             NoStylesOnOffer: no style is registered.
             UnknownExperiment: `settings.experiment` names none.
+            RulesError: the rules cannot be read.
+            ValueError: a style twice, the reserved id `original`, or vectors of different lengths.
         """
+        if styles is not None:
+            prepare_offer(settings, styles, products or {}, clock())
+        takes_any_product = styles is not None and products is None
         database = open_database(settings.resolved_database_url)
         try:
             require_head(database)
-            return cls(settings, database, clock=clock, seed=settings.seed if seed is None else seed)
+            return cls(
+                settings,
+                database,
+                clock=clock,
+                seed=settings.seed if seed is None else seed,
+                rules=rules,
+                takes_any_product=takes_any_product,
+            )
         except BaseException:
             database.dispose()
             raise
@@ -140,17 +175,24 @@ class Engine:
         product_ids: Sequence[str],
         *,
         now: datetime | None = None,
-        context: Mapping[str, str] | None = None,
+        context: Mapping[str, str | float] | None = None,
+        excluded_styles: Iterable[str] = (),
     ) -> list[Decision]:
         """One decision per product, in the order given, durable when it returns.
 
         Within a visit (`settings.visit`) the same user keeps the same style of the same product,
         and the impression that was logged for it: its propensity is logged once.
 
+        Args:
+            now: the moment of the page, of the clock if it is None.
+            context: what the shop knows of the visit, texts and numbers; see `features.context`.
+            excluded_styles: those that this user does not want to see; they are not kept either.
         Raises:
             UnknownProduct, InvalidIdentifier: nothing was recorded.
         """
-        page = PageRequest(user_id, tuple(product_ids), now or self.clock(), dict(context or {}))
+        page = PageRequest(
+            user_id, tuple(product_ids), now or self.clock(), dict(context or {}), frozenset(excluded_styles)
+        )
         return self.decide_pages([page])[0]
 
     def decide_pages(self, pages: Sequence[PageRequest]) -> list[list[Decision]]:
@@ -169,7 +211,7 @@ class Engine:
                 for page, kept in zip(pages, shown, strict=True)
             ]
             with self._knowledge.lock:
-                choices = iter(self._choose([want for page_wants in wants for want in page_wants]))
+                choices = iter(self._chooser.choose(wants, self._rng))
                 slates = [
                     self._slate(page, [(want, next(choices)) for want in page_wants])
                     for page, page_wants in zip(pages, wants, strict=True)
@@ -179,11 +221,18 @@ class Engine:
         new = {(one.user_id, one.product_id): one for _, _, slate in slates for one in slate}
         return [
             [
-                Decision(kept.get(product_id) or new[page.user_id, product_id], products[product_id])
+                self._decision(kept.get(product_id) or new[page.user_id, product_id], products[product_id])
                 for product_id in page.product_ids
             ]
             for page, kept in zip(pages, shown, strict=True)
         ]
+
+    def _decision(self, shown: ShownStyle, product: CatalogueProduct) -> Decision:
+        told = self._told.get(shown.impression_id)
+        if told is None:
+            known = {shown.style_id: shown.propensity}
+            return Decision(shown, product, known, blend=shown.style_weights)
+        return Decision(shown, product, told.propensities(), shown.style_weights, told.explain)
 
     @contextmanager
     def _locked(self, user_ids: Sequence[str]) -> Iterator[None]:
@@ -198,14 +247,35 @@ class Engine:
         self, pages: Sequence[PageRequest]
     ) -> tuple[dict[str, CatalogueProduct], list[dict[str, ShownStyle]]]:
         """The products asked for, and per page what this visit has shown already."""
+        wanted = {product_id for page in pages for product_id in page.product_ids}
+        if self._takes_any_product:
+            self._take_products(pages)
         with reading(self.database) as session:
-            wanted = {product_id for page in pages for product_id in page.product_ids}
             products = read_products_by_id(session, wanted)
             shown = [
                 last_shown(session, page.user_id, page.product_ids, since=page.now - self.settings.visit)
                 for page in pages
             ]
-        return products, shown
+        kept = [
+            {key: one for key, one in of_page.items() if one.style_id not in page.excluded_styles}
+            for page, of_page in zip(pages, shown, strict=True)
+        ]
+        return products, kept
+
+    def _take_products(self, pages: Sequence[PageRequest]) -> None:
+        """Add products never seen, with the category that their page's context names."""
+        categories = {
+            product_id: str(page.context.get("category", ""))
+            for page in pages
+            for product_id in page.product_ids
+            if product_id not in self._taken
+        }
+        if categories:
+            for product_id in categories:
+                checked_id("product_id", product_id)
+            now = self.clock()
+            self._write(lambda session: ensure_products(session, categories, now))
+            self._taken |= categories.keys()
 
     def _assign_variants(self, pages: Sequence[PageRequest]) -> None:
         if self._experiment is None:
@@ -222,38 +292,24 @@ class Engine:
 
     def _want(self, page: PageRequest, product: CatalogueProduct) -> Want:
         if self._experiment is None or not is_running(self._experiment, page.now):
-            return Want(page.user_id, product, page.now, None, PERSONAL)
+            return Want(page, product, None, PERSONAL)
         variant = self._variants.get(page.user_id)
         if variant is None:
-            return Want(page.user_id, product, page.now, None, PERSONAL)
-        return Want(page.user_id, product, page.now, variant, self._experiment.policies[variant])
-
-    def _choose(self, wants: Sequence[Want]) -> list[Choice]:
-        if not wants:
-            return []
-        chosen: dict[int, Choice] = {}
-        frame = self._knowledge.frame(_requests(wants))
-        for policy in sorted({want.policy for want in wants}):
-            rows = np.flatnonzero([want.policy == policy for want in wants])
-            plan = plan_styles(
-                policy, frame.take(rows), ranker=self._knowledge.ranker, exploration=self._exploration
-            )
-            for n, (row, k) in enumerate(zip(rows, plan.draw(self._rng), strict=True)):
-                propensity = float(plan.propensities[n, k])
-                chosen[int(row)] = Choice(plan.style_ids[k], propensity, plan.model_versions[n])
-        return [chosen[i] for i in range(len(wants))]
-
-    def _plan(self, policy: str, frame: FeatureFrame) -> Plan:
-        return plan_styles(policy, frame, ranker=self._knowledge.ranker, exploration=self._exploration)
+            return Want(page, product, None, PERSONAL)
+        return Want(page, product, variant, self._experiment.policies[variant])
 
     def _slate(self, page: PageRequest, chosen: Sequence[tuple[Want, Choice]]) -> Slate:
         slate_id = new_id(page.now, self._rng)
+        impression_ids = [new_id(page.now, self._rng) for _ in chosen]
+        self._told.update(zip(impression_ids, (choice for _, choice in chosen), strict=True))
+        while len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
         return (
             page,
             slate_id,
             [
                 ShownStyle(
-                    impression_id=new_id(page.now, self._rng),
+                    impression_id=impression_id,
                     slate_id=slate_id,
                     user_id=page.user_id,
                     product_id=want.product.product_id,
@@ -265,8 +321,9 @@ class Engine:
                     model_version=choice.model_version,
                     experiment=self._experiment.name if self._experiment and want.variant else None,
                     variant=want.variant,
+                    style_weights=choice.style_weights,
                 )
-                for want, choice in chosen
+                for impression_id, (want, choice) in zip(impression_ids, chosen, strict=True)
             ],
         )
 
@@ -276,7 +333,8 @@ class Engine:
         self._write(lambda session: record_slates(session, slates))
         shown = [one for _, _, slate in slates for one in slate]
         categories = [products[one.product_id].category for one in shown]
-        self._knowledge.learn(lambda history: history.append_shown(shown, categories))
+        contexts = [page.context for page, _, slate in slates for _ in slate]
+        self._knowledge.learn(lambda memory: memory.append_shown(shown, categories, contexts))
 
     # -- learning
 
@@ -288,7 +346,7 @@ class Engine:
             for event, outcome in zip(events, outcomes, strict=True)
             if outcome.status is EventStatus.ACCEPTED
         ]
-        self._knowledge.learn(lambda history: history.append_events(accepted))
+        self._knowledge.learn(lambda memory: memory.append_events(accepted))
         return outcomes
 
     def rate(self, rating: RatingGiven, *, network_version: str) -> EventStatus:
@@ -324,33 +382,16 @@ class Engine:
     ) -> Ranking:
         """Every candidate style for a user by descending score, with the reasons; the first `k` of them.
 
-        Reasons cost more than the ranking itself; `explain=False` leaves them out.
+        `explain=False` leaves the reasons out.
 
         Raises:
             UnknownProduct, InvalidIdentifier.
         """
         checked_id("user_id", user_id)
         category = self.product(product_id).category if product_id is not None else None
-        with self._knowledge.lock:
-            frame = self._knowledge.frame(Requests.of([user_id], [category], self.clock()))
-            plan = plan_styles(PERSONAL, frame, ranker=self._knowledge.ranker, exploration=self._exploration)
-            explainer = self._knowledge.explainer(plan.model_versions[0])
-        titles = {style.style_id: style.title for style in self._styles}
-        contributions = explainer.explain(frame) if explain else None
-        order = sorted(range(len(plan.style_ids)), key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
-        styles = tuple(
-            RankedStyle(
-                style_id=plan.style_ids[i],
-                title=titles[plan.style_ids[i]],
-                score=float(plan.scores[0, i]),
-                propensity=float(plan.propensities[0, i]),
-                reasons=()
-                if contributions is None
-                else tuple(Reason(*reason) for reason in reasons_of(frame, i, contributions[i])),
-            )
-            for i in order[:k]
+        return self._chooser.rank(
+            user_id, product_id, category, self.clock(), self._titles, k, explain=explain
         )
-        return Ranking(user_id, product_id, plan.model_versions[0], styles)
 
     def product(self, product_id: str) -> CatalogueProduct:
         """One product. Raises UnknownProduct."""
@@ -390,14 +431,6 @@ class Engine:
             n_rows = self._write(
                 lambda session: forget_user(session.connection(), user_id) + erase_user(session, user_id)
             )
-            self._knowledge.learn(lambda history: history.forget(user_id))
+            self._knowledge.learn(lambda memory: memory.forget(user_id))
             self._variants.pop(user_id, None)
         return n_rows
-
-
-def _requests(wants: Sequence[Want]) -> Requests:
-    return Requests.of(
-        [want.user_id for want in wants],
-        [want.product.category for want in wants],
-        [want.now for want in wants],
-    )

@@ -5,23 +5,28 @@
     ├── UnknownStyle            no such style on offer
     ├── UnknownExperiment       no experiment of that name
     ├── UnknownModelVersion     the registry holds no such model version
+    ├── NothingToRollBack       no model was promoted that could be taken back
     ├── UnknownRender           no picture belongs to this render address
     ├── UnreadablePhoto         a product's stored photo cannot be decoded
     ├── RendererBusy            as many renders wait as are allowed to
     ├── AddressInUse            another process listens where the service wants to
     ├── InvalidIdentifier       an id that is empty, too long or holds control characters
     ├── CatalogueError          a catalogue source that cannot be read at all
+    ├── RulesError              merchandising rules that cannot be read
+    ├── EventFileError          a file of events that cannot be read at all
     ├── NoStylesOnOffer         nothing can be shown: the style table is empty
     ├── DatabaseOutOfDate       the database is at another revision than the code
     ├── DatabaseUnavailable     the database does not answer
     ├── FeatureMismatch         a ranker and a frame disagree about columns
     ├── CorruptModel            a saved model whose files do not match their manifest
+    ├── DaskMissing             the Dask extra or the cluster that was asked for is not there
     └── RetrainInProgress       another process holds the retraining lease
 
 Errors know nothing of HTTP; `service/http_errors.py` maps them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class PersonalizeError(Exception):
@@ -55,6 +60,11 @@ class UnknownModelVersion(PersonalizeError):
     def __init__(self, model_version: str) -> None:
         self.model_version = model_version
         super().__init__(f"the registry holds no model version {model_version!r}")
+
+
+class NothingToRollBack(PersonalizeError):
+    def __init__(self) -> None:
+        super().__init__("no model has been promoted, the online layer serves; there is nothing to roll back")
 
 
 class UnknownRender(PersonalizeError):
@@ -103,6 +113,20 @@ class CatalogueError(PersonalizeError):
     pass
 
 
+class RulesError(PersonalizeError):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the rules in {path} cannot be used: {reason}")
+
+
+class EventFileError(PersonalizeError):
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the events in {path} cannot be read: {reason}")
+
+
 class NoStylesOnOffer(PersonalizeError):
     def __init__(self) -> None:
         super().__init__(
@@ -144,6 +168,10 @@ class CorruptModel(PersonalizeError):
             f"model version {model_version} cannot be loaded: {reason}; "
             "the previous model stays in use, run `personalize retrain` to make a new one"
         )
+
+
+class DaskMissing(PersonalizeError):
+    pass
 
 
 class RetrainInProgress(PersonalizeError):

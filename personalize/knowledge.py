@@ -1,4 +1,4 @@
-"""What one process knows: the log's history and the champion, both kept up with the database."""
+"""What one process knows: the memory of the log and the champion, both kept up with the database."""
 
 import logging
 import threading
@@ -13,15 +13,15 @@ from personalize.data.extracts import read_log
 from personalize.data.records import StyleOnOffer
 from personalize.data.registry import champion
 from personalize.errors import CorruptModel, NoStylesOnOffer
-from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features
-from personalize.models import POPULARITY, Popularity, Ranker, load_scorer
+from personalize.features import FeatureFrame, Memory, Requests, StyleSpace
+from personalize.models import ONLINE, Ranker, load_scorer
 from personalize.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
 class Knowledge:
-    """History and champion, read by many threads while events arrive and champions change.
+    """Memory and champion, read by many threads while events arrive and champions change.
 
     Hold `lock` for reads that must agree with one another.
 
@@ -45,28 +45,24 @@ class Knowledge:
         if not self._space.style_ids:
             raise NoStylesOnOffer
         self._refreshing = threading.Lock()
-        self._arrived: list[Callable[[History], None]] | None = None
-        self._history = self._read_history()
+        self._arrived: list[Callable[[Memory], None]] | None = None
+        self._memory = self._read_memory()
         self._load_champion()
 
     @property
     def model_version(self) -> str:
         """The champion that scores, or the name of the fallback."""
-        return self.ranker.model_version if self.ranker else POPULARITY
+        return self.ranker.model_version if self.ranker else ONLINE
 
     def frame(self, requests: Requests) -> FeatureFrame:
         """Features of every candidate style for these requests, as of their moments."""
         with self.lock:
-            return build_features(self._history, requests, self._space)
+            return self._memory.frame(requests)
 
-    def explainer(self, model_version: str) -> Ranker | Popularity:
-        """The scorer of that version, or popularity."""
-        return self.ranker if self.ranker and self.ranker.model_version == model_version else Popularity()
-
-    def learn(self, change: Callable[[History], None]) -> None:
-        """Change the history; while it is being read anew, the new one is changed too."""
+    def learn(self, change: Callable[[Memory], None]) -> None:
+        """Change what is remembered; while it is being read anew, the new one is changed too."""
         with self.lock:
-            change(self._history)
+            change(self._memory)
             if self._arrived is not None:
                 self._arrived.append(change)
 
@@ -80,15 +76,15 @@ class Knowledge:
             if not self._load_champion():
                 return False
             with self._arrivals() as arrived:
-                history = self._read_history()
+                memory = self._read_memory()
                 with self.lock:
                     for change in arrived:
-                        change(history)
-                    self._history = history
+                        change(memory)
+                    self._memory = memory
         return True
 
     @contextmanager
-    def _arrivals(self) -> Iterator[list[Callable[[History], None]]]:
+    def _arrivals(self) -> Iterator[list[Callable[[Memory], None]]]:
         """What `learn` is told meanwhile."""
         with self.lock:
             arrived = self._arrived = []
@@ -101,7 +97,9 @@ class Knowledge:
     def _load_champion(self) -> bool:
         with reading(self._database) as session:
             version = champion(session)
-        if version is None or version.model_version == self.model_version:
+        if version is None:
+            return self._fall_back()
+        if version.model_version == self.model_version:
             return False
         try:
             ranker = load_scorer(
@@ -116,10 +114,21 @@ class Knowledge:
         logger.info("champion_loaded", extra={"model_version": ranker.model_version})
         return True
 
-    def _read_history(self) -> History:
+    def _fall_back(self) -> bool:
+        """Let the online layer score alone, when the only promotion there was has been taken back."""
+        with self.lock:
+            had_ranker, self.ranker = self.ranker is not None, None
+        if had_ranker:
+            logger.info("champion_withdrawn")
+        return had_ranker
+
+    def _read_memory(self) -> Memory:
         now = self._clock()
         with reading(self._database) as session:
             log = read_log(session, since=now - self._settings.history_window, until=now)
-        return History.from_log(
-            log, half_life=self._settings.half_life, attribution_window=self._settings.attribution_window
+        return Memory.from_log(
+            log,
+            self._space,
+            half_life=self._settings.half_life,
+            attribution_window=self._settings.attribution_window,
         )

@@ -84,12 +84,24 @@ class Settings(BaseSettings):
         default=timedelta(days=90), description="How far back features and training look."
     )
     half_life: timedelta = Field(
-        default=timedelta(days=14), description="Age at which an event weighs half in time-decayed rates."
+        default=timedelta(days=30), description="Age at which an event weighs half in rates and beliefs."
+    )
+    rules: Path | None = Field(
+        default=None,
+        description="JSON file of merchandising rules. Empty: every style may be shown anywhere.",
     )
     exploration_floor: float = Field(
-        default=0.05, gt=0, le=1, description="Share of impressions spread evenly over all candidates."
+        default=0.03, gt=0, le=1, description="Share of impressions spread evenly over all candidates."
     )
     holdout_days: int = Field(default=1, gt=0, description="Latest days kept back to judge a challenger.")
+    extracts_dir: Path | None = Field(
+        default=None,
+        description="Folder that all Dask workers share, for training extracts. Empty: one in data_dir.",
+    )
+    gate_needs_support: bool = Field(
+        default=False,
+        description="Refuse a challenger whose off-policy value the log cannot support, with the reason.",
+    )
     experiment: str = Field(
         default="",
         description="Experiment whose variants decide. Empty: everybody gets `personal`.",
@@ -125,6 +137,11 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Folder of model versions, one sub-folder each."""
         return self.data_dir / "models"
+
+    @property
+    def resolved_extracts_dir(self) -> Path:
+        """`extracts_dir`, or the folder `extracts` in `data_dir`; emptied after each training."""
+        return self.extracts_dir or self.data_dir / "extracts"
 
     @property
     def resolved_render_store_url(self) -> str:

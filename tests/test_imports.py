@@ -11,7 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("personalize", "stylize", "analytics")
-ROOMS = ("data", "features", "models", "policy", "retrain", "engine", "simulate", "service", "demo")
+ROOMS = (
+    "data",
+    "features",
+    "models",
+    "policy",
+    "retrain",
+    "evaluate",
+    "engine",
+    "simulate",
+    "service",
+    "demo",
+)
 DOORS = {
     "stylize": {"personalize/rendering/renders.py"},
     # experiments share one hash between those who assign and those who ask who belonged where; the others

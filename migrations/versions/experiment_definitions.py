@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "experiment_definitions"
-down_revision = "tables_and_views"
+down_revision = "ratings_of_pairs"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Products with their photos, and the styles on offer."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from personalize.data.database import in_chunks, reading, upsert, writing
+from personalize.data.database import in_chunks, insert_new, reading, upsert, writing
 from personalize.data.photos import content_sha256, is_stored, photo_path, store_photo, sync_folders
 from personalize.data.records import CatalogueProduct, Skipped, StyleOnOffer
 from personalize.data.schema import ORIGINAL, Product, Style
@@ -21,6 +21,8 @@ from personalize.errors import UnknownProduct
 __all__ = [
     "CatalogueReport",
     "add_products",
+    "ensure_products",
+    "ensure_styles",
     "photo_path",
     "read_product",
     "read_product_at",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 BATCH = 128
+NO_PHOTO = "0" * 64
+"""Stands for the photo of a product that a log names and the catalogue does not hold."""
 
 Measure = Callable[[Path], tuple[int, int]]
 Progress = Callable[[int, int], object]
@@ -192,6 +196,39 @@ def read_products_by_id(session: Session, product_ids: Iterable[str]) -> dict[st
         if product_id not in found:
             raise UnknownProduct(product_id)
     return found
+
+
+def ensure_products(session: Session, categories: Mapping[str, str], now: datetime) -> int:
+    """Make the products that are not there yet, without a photo, for a log to point to; returns how many.
+
+    `add_products` gives them their photo, title and category later.
+
+    Args:
+        categories: the category of each product_id.
+    """
+    rows = [
+        {
+            "product_id": product_id,
+            "title": product_id,
+            "category": category,
+            "photo_sha256": NO_PHOTO,
+            "width_px": 0,
+            "height_px": 0,
+            "added_at": now,
+            "updated_at": now,
+        }
+        for product_id, category in sorted(categories.items())
+    ]
+    return len(insert_new(session, Product, rows, "product_id"))
+
+
+def ensure_styles(session: Session, style_ids: Iterable[str], now: datetime) -> int:
+    """Make the styles that are not there yet, not on offer, for a log to point to; returns how many."""
+    rows = [
+        {"style_id": style_id, "title": style_id, "content_vector": [], "is_active": False, "added_at": now}
+        for style_id in sorted(set(style_ids))
+    ]
+    return len(insert_new(session, Style, rows, "style_id"))
 
 
 def _as_product(row: Product) -> CatalogueProduct:

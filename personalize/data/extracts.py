@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from sqlalchemy import ColumnElement, Executable, String, func, select, type_coerce
 from sqlalchemy.orm import Session
 
-from personalize.data.schema import Click, Impression, Product, Purchase
+from personalize.data.schema import Click, Impression, Product, Purchase, Slate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +40,16 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     statistics, and took minutes on a PostgreSQL that had none yet.
 
     Returns:
-        STORED and category, clicked_at, purchased_at, n_purchases. Ids and names are text, position
-        and n_purchases int64, propensity float64, the times datetime64[us, UTC]: clicked_at and
-        purchased_at are the first, or NaT. experiment and variant are None outside an experiment.
+        STORED and category, context (None where nothing was sent), clicked_at, purchased_at,
+        n_purchases. Ids and names are text, position and n_purchases int64, propensity float64, the times
+        datetime64[us, UTC]: clicked_at and purchased_at are the first, or NaT. experiment and variant are
+        None outside an experiment.
     """
     log = _read_impressions(session, since, until)
     clicks = _read_first(session, Click.impression_id, Click.clicked_at, since, until)
     purchases = _read_first(session, Purchase.impression_id, Purchase.purchased_at, since, until)
+    contexts = _read_contexts(session, since, until)
+    log["context"] = np.array([*map(contexts.get, log["slate_id"]), None], dtype=object)[:-1]
     query = select(Product.product_id, Product.category)
     categories = {product_id: category for product_id, category in session.execute(query)}  # noqa: C416
     log["category"] = log["product_id"].map(categories).astype(object)
@@ -53,6 +57,14 @@ def read_log(session: Session, *, since: datetime, until: datetime) -> "pd.DataF
     log["purchased_at"] = log["impression_id"].map(purchases["first_at"]).astype(TIME)
     log["n_purchases"] = log["impression_id"].map(purchases["n"]).fillna(0).astype("int64")
     return log.sort_values(["shown_at", "impression_id"], ignore_index=True)
+
+
+def _read_contexts(session: Session, since: datetime, until: datetime) -> dict[str, dict[str, Any]]:
+    """What was known of each slate, of those that anything was known of."""
+    query = select(Slate.slate_id, Slate.context).where(Slate.served_at >= since, Slate.served_at < until)
+    return {
+        slate_id: context for rows in _partitions(session, query) for slate_id, context in rows if context
+    }
 
 
 def _read_impressions(session: Session, since: datetime, until: datetime) -> "pd.DataFrame":

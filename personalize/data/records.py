@@ -10,7 +10,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ShownStyle:
-    """One impression: the style of one product at one position of a slate, and why it was shown."""
+    """One impression: the style of one product at one position of a slate, and why it was shown.
+
+    `style_weights` are those of a blend that the style leads; None for the style alone.
+    """
 
     impression_id: str
     slate_id: str
@@ -24,6 +27,7 @@ class ShownStyle:
     model_version: str
     experiment: str | None = None
     variant: str | None = None
+    style_weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +129,17 @@ class CatalogueProduct:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One shopper asks for the styles of some products, to be shown together in this order."""
+    """One shopper asks for the styles of some products, to be shown together in this order.
+
+    `context` is what the shop knows of the visit, texts and numbers; `excluded_styles` are those that
+    this shopper does not want to see.
+    """
 
     user_id: str
     product_ids: tuple[str, ...]
     now: datetime
-    context: Mapping[str, str]
+    context: Mapping[str, str | float]
+    excluded_styles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from personalize.data.database import upsert
-from personalize.data.schema import Lease, ModelAlias, ModelVersion
-from personalize.errors import UnknownModelVersion
+from personalize.data.schema import Lease, ModelAlias, ModelVersion, Promotion
+from personalize.errors import NothingToRollBack, UnknownModelVersion
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -43,13 +43,45 @@ def register(
 
 
 def promote(session: Session, model_version: str, now: datetime) -> None:
-    """Make a registered version the champion; running services follow.
+    """Make a registered version the champion; running services follow. The champion again changes nothing.
 
     Raises:
         UnknownModelVersion: it is not registered.
     """
     read_model_version(session, model_version)
+    serving = champion(session)
+    if serving is not None and serving.model_version == model_version:
+        return
+    session.add(Promotion(model_version=model_version, promoted_at=now, withdrawn_at=None))
     _point(session, CHAMPION, model_version, now)
+
+
+def withdraw(session: Session, now: datetime) -> tuple[str, str | None]:
+    """Take the last promotion back: the champion before it serves again, or none if it was the first.
+
+    Withdrawing again goes back one promotion further.
+
+    Returns:
+        The version taken back, and the one that serves now.
+    Raises:
+        NothingToRollBack: there is no champion.
+    """
+    promotions = standing_promotions(session, limit=2)
+    if not promotions:
+        raise NothingToRollBack
+    promotions[0].withdrawn_at = now
+    taken_back = promotions[0].model_version
+    if len(promotions) == 1:
+        session.execute(delete(ModelAlias).where(ModelAlias.alias == CHAMPION))
+        return taken_back, None
+    _point(session, CHAMPION, promotions[1].model_version, now)
+    return taken_back, promotions[1].model_version
+
+
+def standing_promotions(session: Session, limit: int = 100) -> list[Promotion]:
+    """Promotions that were not taken back, the latest first: its version is the champion."""
+    query = select(Promotion).where(Promotion.withdrawn_at.is_(None)).order_by(Promotion.promotion_id.desc())
+    return list(session.scalars(query.limit(limit)))
 
 
 def _point(session: Session, alias: str, model_version: str, now: datetime) -> None:

@@ -1,5 +1,5 @@
 """Tables: users, products, styles, slates, impressions, clicks, purchases, experiments,
-assignments, model versions and their aliases, ratings.
+assignments, model versions, their aliases and promotions, ratings.
 
 Times are aware UTC (`UtcDateTime`), money is a `Decimal` (`Money`), every id is an opaque string.
 Two views, `experiment_units` and `experiment_unit_days`, are made by the first migration: they
@@ -29,13 +29,15 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 MAX_ID_LENGTH = 128
+MAX_NAME_LENGTH = 64
 MONEY_SCALE = 10_000
 MAX_MONEY = Decimal(10) ** 14
 ORIGINAL = "original"
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Id = String(MAX_ID_LENGTH)
-Name = String(64)
+Name = String(MAX_NAME_LENGTH)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -150,7 +152,8 @@ class Impression(Base):
     """One style of one product at one position of a shown slate.
 
     `propensity` is the probability, in (0, 1], with which `policy` shows just this style.
-    `model_version` is a registry version, or the name of the fallback that scored.
+    `model_version` is a registry version, or the name of the fallback that scored. `style_weights` are
+    those of a blend that the style leads, null for the style alone.
     """
 
     __tablename__ = "impressions"
@@ -173,6 +176,7 @@ class Impression(Base):
     model_version: Mapped[str] = mapped_column(Name)
     experiment: Mapped[str | None] = mapped_column(Name, ForeignKey("experiments.name"))
     variant: Mapped[str | None] = mapped_column(Name)
+    style_weights: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
 
 
 class Click(Base):
@@ -266,6 +270,17 @@ class ModelAlias(Base):
     alias: Mapped[str] = mapped_column(Name, primary_key=True)
     model_version: Mapped[str] = mapped_column(Name, ForeignKey("model_versions.model_version"))
     moved_at: Mapped[datetime]
+
+
+class Promotion(Base):
+    """One time that a version became champion, in order of `promotion_id`; `withdrawn_at` if taken back."""
+
+    __tablename__ = "promotions"
+
+    promotion_id: Mapped[int] = mapped_column(primary_key=True)
+    model_version: Mapped[str] = mapped_column(Name, ForeignKey("model_versions.model_version"))
+    promoted_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Lease(Base):

@@ -4,6 +4,7 @@ from personalize.features.build import FEATURE_NAMES, build_features
 from personalize.features.frame import FeatureFrame, Requests
 from personalize.features.history import History
 from personalize.features.labels import relevance
+from personalize.features.memory import Memory
 from personalize.features.style import StyleSpace
 from personalize.features.taste import TastePrior
 
@@ -11,6 +12,7 @@ __all__ = [
     "FEATURE_NAMES",
     "FeatureFrame",
     "History",
+    "Memory",
     "Requests",
     "StyleSpace",
     "TastePrior",

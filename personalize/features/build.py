@@ -7,12 +7,15 @@ import numpy as np
 from personalize.data.schema import ORIGINAL
 from personalize.features.frame import FeatureFrame, Requests
 from personalize.features.history import History
+from personalize.features.online import Foresight
 from personalize.features.runs import Family, Floats, Ints
 from personalize.features.style import StyleSpace, category_rates, lift, style_rates
 from personalize.features.taste import TastePrior
 from personalize.features.user import user_columns
 
 FEATURE_NAMES = (
+    "belief",
+    "belief_spread",
     "style_rate",
     "category_style_rate",
     "user_style_lift",
@@ -36,6 +39,7 @@ def build_features(
     requests: Requests,
     space: StyleSpace,
     *,
+    beliefs: Foresight | None = None,
     shown: Sequence[str] | None = None,
     prior: TastePrior | None = None,
 ) -> FeatureFrame:
@@ -46,6 +50,8 @@ def build_features(
 
     Args:
         space: the candidate styles, S of them.
+        beliefs: what the online layer believes of each row just before its moment, as its arrays of R * K;
+            None leaves those columns at 0.
         shown: (R,) the one style wanted of each request; None wants all S.
     Returns:
         R * K rows, K = S or 1.
@@ -57,7 +63,11 @@ def build_features(
         _build(history, _slice(requests, start), space, candidates[start : start + MAX_REQUESTS], prior)
         for start in range(0, max(len(requests), 1), MAX_REQUESTS)
     ]
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    frame = parts[0] if len(parts) == 1 else _joined(parts)
+    if beliefs is not None:
+        frame.values[:, FEATURE_NAMES.index("belief")] = beliefs.log_odds.ravel()
+        frame.values[:, FEATURE_NAMES.index("belief_spread")] = beliefs.spread.ravel()
+    return frame
 
 
 def _build(
@@ -81,6 +91,7 @@ def _build(
     columns |= _category_columns(
         history, requests, users[page], styles, everybody.rates[page], columns, candidates
     )
+    columns["belief"] = columns["belief_spread"] = np.zeros(candidates.shape)
     values = np.stack([columns[name].ravel() for name in FEATURE_NAMES], axis=1).astype(np.float32)
     return FeatureFrame(
         values,
@@ -136,7 +147,10 @@ def _candidates(requests: Requests, space: StyleSpace, shown: Sequence[str] | No
 def _slice(requests: Requests, start: int) -> Requests:
     stop = start + MAX_REQUESTS
     return Requests(
-        requests.user_ids[start:stop], requests.categories[start:stop], requests.at_us[start:stop]
+        requests.user_ids[start:stop],
+        requests.categories[start:stop],
+        requests.at_us[start:stop],
+        requests.contexts[start:stop],
     )
 
 

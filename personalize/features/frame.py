@@ -1,12 +1,13 @@
 """What is asked of the features, and the frame of columns they come in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from personalize.features.beliefs import Scores
 from personalize.features.history import microseconds
 from personalize.features.runs import Floats, Ints
 
@@ -18,17 +19,21 @@ class Requests:
     Products of one page share user and moment and stand next to each other, which is all that
     `build_features` needs to compute what it knows of the user once per page.
     `category` None is a product of no category: only what holds for all categories is used.
+    `contexts` are what the shop sent along, see `personalize.features.context`; empty for nothing.
     """
 
     user_ids: tuple[str, ...]
     categories: tuple[str | None, ...]
     at_us: Ints
+    contexts: tuple[Mapping[str, object], ...] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.user_ids) == len(self.categories) == len(self.at_us):
+        if not self.contexts:
+            object.__setattr__(self, "contexts", ({},) * len(self.user_ids))
+        if not len(self.user_ids) == len(self.categories) == len(self.at_us) == len(self.contexts):
             raise ValueError(
-                f"expected as many users as categories and moments, got {len(self.user_ids)}, "
-                f"{len(self.categories)} and {len(self.at_us)}"
+                f"expected as many users as categories, moments and contexts, got {len(self.user_ids)}, "
+                f"{len(self.categories)}, {len(self.at_us)} and {len(self.contexts)}"
             )
 
     def __len__(self) -> int:
@@ -36,12 +41,15 @@ class Requests:
 
     @staticmethod
     def of(
-        user_ids: Sequence[str], categories: Sequence[str | None], now: Sequence[datetime] | datetime
+        user_ids: Sequence[str],
+        categories: Sequence[str | None],
+        now: Sequence[datetime] | datetime,
+        contexts: Sequence[Mapping[str, object]] = (),
     ) -> "Requests":
         """Requests at one moment, or each at its own."""
         moments = [now] * len(user_ids) if isinstance(now, datetime) else now
         at_us = np.fromiter(map(microseconds, moments), dtype=np.int64, count=len(moments))
-        return Requests(tuple(user_ids), tuple(categories), at_us)
+        return Requests(tuple(user_ids), tuple(categories), at_us, tuple(contexts))
 
     def page_starts(self) -> Ints:
         """(R,) for each request the index of its page: neighbours with the same user and moment."""
@@ -57,7 +65,8 @@ class FeatureFrame:
 
     values (R * K, F) float32, request-major: the K candidates of a request stand together. NaN means
     "has not happened". `candidates` (R, K) indexes `style_ids`. Per request, (R,): `has_history` whether
-    the user has been shown anything before, `evidence` the user's time-decayed impressions.
+    the user has been shown anything before, `evidence` the user's time-decayed impressions. `beliefs`
+    are the online layer's, the unstyled original last, when all candidates were asked for.
     """
 
     values: NDArray[np.float32]
@@ -66,6 +75,7 @@ class FeatureFrame:
     candidates: Ints
     has_history: NDArray[np.bool_]
     evidence: Floats
+    beliefs: Scores | None = None
 
     def __post_init__(self) -> None:
         if self.values.shape != (self.candidates.size, len(self.names)):
@@ -85,6 +95,11 @@ class FeatureFrame:
         """One feature of every row, (R * K,)."""
         return self.values[:, self.names.index(name)]
 
+    @property
+    def original_belief(self) -> Floats:
+        """Log odds of a click on the unstyled original, (R,); 0 in a frame without beliefs."""
+        return np.zeros(self.n_requests) if self.beliefs is None else self.beliefs.log_odds[:, -1]
+
     def take(self, requests: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> "FeatureFrame":
         """The frame of some of the requests, in the order given."""
         index = np.asarray(requests, dtype=None if len(requests) else np.intp)
@@ -97,4 +112,5 @@ class FeatureFrame:
             candidates,
             self.has_history[index],
             self.evidence[index],
+            None if self.beliefs is None else self.beliefs.take(index),
         )

@@ -56,12 +56,19 @@ class Codes:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
+        self._n_given = 0
 
     def __len__(self) -> int:
         return len(self._codes)
 
     def add(self, name: str) -> int:
-        return self._codes.setdefault(name, len(self._codes))
+        code = self._codes.setdefault(name, self._n_given)
+        self._n_given += code == self._n_given
+        return code
+
+    def forget(self, name: str) -> None:
+        """Let go of a string; its number is not given to another."""
+        self._codes.pop(name, None)
 
     def find(self, names: Sequence[str]) -> Ints:
         return np.fromiter((self._codes.get(name, -1) for name in names), dtype=np.int64, count=len(names))
@@ -162,6 +169,7 @@ class History:
         self._flush()
         kept = [run.events.take(run.events.user != code) for run in self._runs]
         self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+        self.users.forget(user_id)
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""

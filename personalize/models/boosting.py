@@ -1,7 +1,7 @@
 """Growing the ranker's trees: LambdaRank from a prior, stopped where held-out users gain no more."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ LABEL_GAIN = (0.0, 1.0, 3.0)
 """What not clicked, clicked and purchased are worth to LambdaRank."""
 
 RISING = (
+    "belief",
     "style_rate",
     "category_style_rate",
     "user_style_lift",
@@ -73,12 +74,38 @@ class TrainingRows:
             )
 
 
+class Grower(Protocol):
+    """Where trees are grown: in this process, or on a cluster."""
+
+    def grow_trees(self, rows: TrainingRows, settings: BoostingSettings, *, n_trees: int, seed: int) -> str:
+        """As the function of this name."""
+        ...
+
+    def grow_until_useless(
+        self, rows: TrainingRows, watched: TrainingRows, settings: BoostingSettings, *, seed: int
+    ) -> tuple[str, int]:
+        """As the function of this name."""
+        ...
+
+
+class LocalGrower:
+    """Grows trees in this process."""
+
+    def grow_trees(self, rows: TrainingRows, settings: BoostingSettings, *, n_trees: int, seed: int) -> str:
+        return grow_trees(rows, settings, n_trees=n_trees, seed=seed)
+
+    def grow_until_useless(
+        self, rows: TrainingRows, watched: TrainingRows, settings: BoostingSettings, *, seed: int
+    ) -> tuple[str, int]:
+        return grow_until_useless(rows, watched, settings, seed=seed)
+
+
 def grow_trees(rows: TrainingRows, settings: BoostingSettings, *, n_trees: int, seed: int) -> str:
     """Grow that many trees and return the model as text; the same rows and seed give the same text."""
     import lightgbm
 
     booster = lightgbm.train(
-        _parameters(settings, rows.frame, seed), _dataset(rows, settings, seed), num_boost_round=n_trees
+        parameters(settings, rows.frame, seed), _dataset(rows, settings, seed), num_boost_round=n_trees
     )
     return booster.model_to_string()
 
@@ -95,7 +122,7 @@ def grow_until_useless(
 
     train, is_clicked = _dataset(rows, settings, seed), watched.relevance > 0
     booster = lightgbm.train(
-        _parameters(settings, rows.frame, seed) | {"metric": "None"},
+        parameters(settings, rows.frame, seed) | {"metric": "None"},
         train,
         num_boost_round=settings.max_trees,
         valid_sets=[_dataset(watched, settings, seed, reference=train)],
@@ -127,11 +154,12 @@ def _dataset(
         init_score=prior_log_odds(rows.frame),
         feature_name=list(rows.frame.names),
         reference=reference,
-        params=_parameters(settings, rows.frame, seed),
+        params=parameters(settings, rows.frame, seed),
     )
 
 
-def _parameters(settings: BoostingSettings, frame: FeatureFrame, seed: int) -> dict[str, Any]:
+def parameters(settings: BoostingSettings, frame: FeatureFrame, seed: int) -> dict[str, Any]:
+    """LightGBM's parameters for a frame, wherever the trees are grown."""
     direction = {**dict.fromkeys(RISING, 1), **dict.fromkeys(FALLING, -1)}
     return {
         "objective": "lambdarank",

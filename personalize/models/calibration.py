@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from personalize.features.runs import Floats
 
 NEWTON_STEPS = 25
+CLOSE_ENOUGH = 1e-10
 MAX_HALVINGS = 30
 SLOPE_SPREAD = 0.3
 """Standard deviation of the slope around 1 before any data: scores start as log odds and should stay so."""
@@ -44,7 +45,9 @@ def fit_calibration(scores: Floats, is_clicked: NDArray[np.bool_]) -> Calibratio
     center = float(scores.mean())
     weights = np.array([_log_odds(is_clicked), 0.0])
     for _ in range(NEWTON_STEPS):
-        weights = _stepped(weights, scores - center, is_clicked)
+        before, weights = weights, _stepped(weights, scores - center, is_clicked)
+        if np.abs(weights - before).max() < CLOSE_ENOUGH:
+            break
     slope = float(weights[1])
     if slope <= 0:
         return Calibration(_log_odds(is_clicked), 0.0)

@@ -1,4 +1,4 @@
-"""Smoothed popularity: serves new users, and is the bar that every ranker must clear."""
+"""Smoothed popularity: a policy of its own, and the bar that every ranker must clear."""
 
 import numpy as np
 
@@ -23,14 +23,6 @@ class Popularity:
         if _COLUMN not in frame.names:
             raise FeatureMismatch((_COLUMN,), frame.names, self.model_version)
         return log_odds(frame.column(_COLUMN).astype(np.float64))
-
-    def explain(self, frame: FeatureFrame) -> Floats:
-        """What each feature adds to each score, against the mean of the request's candidates: (rows, F)."""
-        scores = self.score(frame).reshape(frame.n_requests, frame.n_candidates)
-        contributions = np.zeros(frame.values.shape)
-        against_mean = scores - scores.mean(axis=1, keepdims=True)
-        contributions[:, frame.names.index(_COLUMN)] = against_mean.ravel()
-        return contributions
 
 
 def log_odds(rate: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from personalize.features.frame import FeatureFrame
 from personalize.features.runs import Floats
 from personalize.models.calibration import Calibration
-from personalize.models.prior import prior_log_odds, prior_parts
+from personalize.models.prior import prior_log_odds
 from personalize.models.scorer import require_features
 
 if TYPE_CHECKING:
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class Ranker:
-    """LambdaRank trees on top of a Bayesian prior, and a calibration; `score` gives log odds of a click.
+    """LambdaRank trees on top of the online layer, and a calibration; `score` gives log odds of a click.
 
         score = intercept + slope * (prior_log_odds + trees)
 
-    The trees start from the prior (LightGBM's `init_score`), so they need only learn where it orders
-    wrongly. What LambdaRank sums up to means nothing but order; a logistic curve, fitted on rows that
-    the trees did not see, turns it into log odds, which is what a policy's temperature is measured in.
+    The trees start from what the online layer believes (LightGBM's `init_score`), so they need only learn
+    where it orders wrongly. What LambdaRank sums up to means nothing but order; a logistic curve, fitted
+    on rows that the trees did not see, turns it into log odds, which is what a policy's temperature is
+    measured in.
     """
 
     def __init__(self, model_version: str, model_text: str, calibration: Calibration) -> None:
@@ -57,22 +58,6 @@ class Ranker:
         if not len(frame.values):
             return np.zeros(0)
         return np.asarray(self._booster.predict(frame.values, num_threads=1), dtype=np.float64)
-
-    def explain(self, frame: FeatureFrame) -> Floats:
-        """What each feature adds to each row's log odds, against the request's average candidate, (rows, F).
-
-        A row sums to its score minus the mean score of its request. The prior's parts are exact, the
-        trees' are SHAP values (exact too, but 10-130 ms a ranking for a large model).
-        """
-        require_features(frame, self.feature_names, f"ranker {self.model_version}")
-        shap = self._booster.predict(frame.values, pred_contrib=True, num_threads=1)
-        parts = np.asarray(shap, dtype=np.float64)[:, :-1]
-        for name, part in prior_parts(frame).items():
-            parts[:, frame.names.index(name)] += part
-        by_request = parts.reshape(frame.n_requests, frame.n_candidates, len(frame.names))
-        centred = by_request - by_request.mean(axis=1, keepdims=True)
-        contributions: Floats = self.calibration.slope * centred.reshape(parts.shape)
-        return contributions
 
     @property
     def n_trees(self) -> int:

@@ -1,85 +1,87 @@
-"""Why a style stands where it stands, in words."""
-
-from collections.abc import Callable
+"""Why a style has its score: parts that sum to it, in numbers and in words."""
 
 import numpy as np
 
+from personalize.features.beliefs import LEVELS
 from personalize.features.frame import FeatureFrame
-from personalize.features.runs import Floats
 
-MIN_CONTRIBUTION = 0.01
-"""Log odds below which a feature is not worth a word."""
+BASE, RANKER = "base", "ranker"
 
 ReasonRow = tuple[str, float, float, str]
 
 
-def reasons_of(frame: FeatureFrame, row: int, contributions: Floats, top: int = 3) -> list[ReasonRow]:
-    """The features that move a row most: (feature, value, contribution in log odds, words), strongest first.
+def reasons_of(frame: FeatureFrame, request: int, candidate: int, score: float) -> list[ReasonRow]:
+    """The parts of a candidate's score: (part, value, contribution in log odds, words); they sum to it.
+
+    The base first, then the levels of the online layer and what the ranker corrects, strongest first.
+    Each contribution is what the level itself believes, so nothing is left over and nothing is estimated.
 
     Args:
-        contributions: (F,) of this row, as `Ranker.explain` gives them.
+        candidate: in the order of the frame's styles, the original last.
+        score: of this candidate, from whichever scorer; what it differs by from the online layer is the
+            ranker's part.
+    Raises:
+        ValueError: a frame that was built without beliefs.
     """
-    strongest = np.argsort(-np.abs(contributions), kind="stable")[:top]
-    return [
-        (
-            frame.names[index],
-            float(frame.values[row, index]),
-            float(contributions[index]),
-            describe(frame, row, frame.names[index]),
-        )
-        for index in strongest
-        if abs(contributions[index]) >= MIN_CONTRIBUTION
+    if frame.beliefs is None:
+        raise ValueError("expected a frame with beliefs; training frames hold no parts to explain")
+    base = frame.beliefs.base
+    parts = dict(zip(LEVELS, map(float, frame.beliefs.parts[:, request, candidate]), strict=True))
+    correction = score - base - sum(parts.values())
+    if abs(correction) > ROUNDING:
+        parts[RANKER] = correction
+    elif parts:
+        parts["everybody"] += correction
+    values = _values(frame, request, candidate)
+    rows = [
+        (name, values.get(name, part), part, _words(name, part, values))
+        for name, part in sorted(parts.items(), key=lambda item: -abs(item[1]))
     ]
+    rate = float(1 / (1 + np.exp(-base)))
+    return [(BASE, rate, base, f"a shop's usual click-through of {rate:.1%}"), *rows]
 
 
-def describe(frame: FeatureFrame, row: int, feature: str) -> str:
-    """One feature of a row in words, e.g. "clicked 3 of 9 shown in this style"."""
-    values = {name: float(value) for name, value in zip(frame.names, frame.values[row], strict=True)}
-    words = _WORDS.get(feature)
-    return words(values) if words else f"{feature} is {values[feature]:.3g}"
+ROUNDING = 1e-5
+"""Differences in log odds that come from the features' single precision."""
 
 
-def _clicks_in_style(values: dict[str, float]) -> str:
-    shown, clicks = round(values["user_style_shown"]), round(values["user_style_clicks"])
-    return f"clicked {clicks} of {shown} shown in this style" if shown else "not shown this style yet"
+def _values(frame: FeatureFrame, request: int, candidate: int) -> dict[str, float]:
+    if candidate >= frame.n_candidates:
+        return {}
+    row = frame.values[request * frame.n_candidates + candidate]
+    column = dict(zip(frame.names, map(float, row), strict=True))
+    return {
+        "everybody": column["style_rate"],
+        "category": column["category_style_rate"],
+        "user": column["user_style_clicks"],
+        "shown": column["user_style_shown"],
+    }
 
 
-def _taste(values: dict[str, float]) -> str:
-    shown = round(values["user_style_shown"])
-    own = f", {_clicks_in_style(values)}" if shown else ""
-    return f"{_times(values['user_style_taste'])} by what this user clicked in this and similar styles{own}"
+def _words(name: str, part: float, values: dict[str, float]) -> str:
+    if name == "user" and "shown" in values:
+        shown, clicks = round(values["shown"]), round(values["user"])
+        own = f"clicked {clicks} of {shown} shown in this style" if shown else "not shown this style yet"
+        return f"{_times(part)} by what this user clicked in this and similar styles; {own}"
+    return f"{_times(part)} {_BY[name]}"
 
 
 def _times(log_odds: float) -> str:
     factor = float(np.exp(log_odds))
-    if factor >= 1:
-        return f"likelier to be clicked ({factor:.1f} times)"
-    return f"less likely to be clicked ({factor:.1f} times)"
+    return f"{factor:.2f} times as likely to be clicked"
 
 
-def _hours(hours: float, what: str, never: str) -> str:
-    if np.isnan(hours):
-        return never
-    return f"last {what} {hours:.0f} hours ago" if hours < 48 else f"last {what} {hours / 24:.0f} days ago"
-
-
-_WORDS: dict[str, Callable[[dict[str, float]], str]] = {
-    "style_rate": lambda v: f"{v['style_rate']:.1%} of all users click this style",
-    "category_style_rate": lambda v: f"{v['category_style_rate']:.1%} click this style in this category",
-    "user_style_lift": _clicks_in_style,
-    "user_style_taste": _taste,
-    "user_look_taste": lambda v: f"{_times(v['user_look_taste'])} by the look of what this user clicked",
-    "user_category_style_lift": lambda v: (
-        f"clicked {v['user_category_style_lift']:.1f} times as often as expected in this style and category"
-    ),
-    "user_style_shown": lambda v: f"shown this style {v['user_style_shown']:.0f} times",
-    "user_style_clicks": _clicks_in_style,
-    "user_style_purchases": lambda v: f"bought about {v['user_style_purchases']:.0f} in this style lately",
-    "hours_since_shown": lambda v: _hours(v["hours_since_shown"], "shown", "not shown this style yet"),
-    "hours_since_click": lambda v: _hours(v["hours_since_click"], "clicked", "never clicked this style"),
+_BY = {
+    "everybody": "by what everybody makes of this style and of those that look like it",
+    "category": "by what is clicked in this category",
+    "context": "by the moment and what the shop says of the visit",
+    "user": "by what this user clicked",
+    RANKER: "by the nightly ranker's correction",
 }
 
 FEATURE_WORDS = {
+    "belief": "what the online layer believes",
+    "belief_spread": "how much is known of the style",
     "style_rate": "how well a style is liked by everybody",
     "category_style_rate": "how well a style is liked in the product's category",
     "user_style_lift": "the user's own clicks on the style",

@@ -1,4 +1,4 @@
-"""The policies that an experiment can name: personal, popular, original and random."""
+"""The policies that an experiment can name, and what each would show."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,19 @@ from numpy.typing import NDArray
 from personalize.data.schema import ORIGINAL
 from personalize.features.frame import FeatureFrame
 from personalize.features.runs import Floats
+from personalize.models.believer import Believer
 from personalize.models.popularity import Popularity
 from personalize.models.scorer import Scorer
-from personalize.policy.exploration import Exploration, propensities, sample
+from personalize.policy.exploration import Exploration, Mask, even, greedy, propensities, sample
 
-POLICIES = ("personal", "popular", "original", "random")
+POLICIES = ("personal", "popularity", "epsilon-greedy", "random", "original", "blend")
+FIXED = "fixed:"
+"""Prefix of a policy that shows one style to everybody: `fixed:starry_night`."""
+
+SAME_AS = {"popular": "popularity"}
 NO_MODEL = "none"
+N_BLENDED = 2
+BLEND_TEMPERATURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +42,98 @@ class Plan:
         return sample(self.propensities, rng)
 
 
-def plan_styles(policy: str, frame: FeatureFrame, *, ranker: Scorer | None, exploration: Exploration) -> Plan:
+def is_policy(name: str) -> bool:
+    """Whether an experiment may name it.
+
+    >>> is_policy("personal"), is_policy("fixed:udnie"), is_policy("psychic")
+    (True, True, False)
+    """
+    return SAME_AS.get(name, name) in POLICIES or (name.startswith(FIXED) and len(name) > len(FIXED))
+
+
+def plan_styles(
+    policy: str,
+    frame: FeatureFrame,
+    *,
+    ranker: Scorer | None,
+    exploration: Exploration,
+    allowed: Mask | None = None,
+) -> Plan:
     """The plan of a policy for the requests of a frame, which holds all candidates of each.
 
     Args:
-        ranker: the champion; None while there is none, then `personal` shows what is popular.
+        ranker: the champion; None while there is none, then the online layer scores by itself.
+        allowed: (N, K + 1), which candidates a request may be shown, the unstyled original last; None
+            allows every style but not the original. A row that allows nothing is shown the original.
     Raises:
-        ValueError: no policy of that name.
+        ValueError: no policy of that name, or `fixed:` names no candidate.
     """
-    match policy:
-        case "personal":
-            return _personal(frame, ranker, exploration)
-        case "popular":
-            scores = _by_request(Popularity(), frame)
-            return _explored(policy, frame, scores, exploration, exploration.popular_temperature)
-        case "original":
-            certain = np.ones((frame.n_requests, 1))
-            return Plan(policy, (ORIGINAL,), certain - 1, certain, (NO_MODEL,) * frame.n_requests)
+    wanted = SAME_AS.get(policy, policy)
+    scorer: Scorer = Popularity() if wanted == "popularity" else ranker or Believer()
+    style_ids, scores, spread = _scored(scorer, frame)
+    allowed = _allowed(frame, allowed)
+    versions = (scorer.model_version,) * frame.n_requests
+    match wanted:
+        case "personal" | "blend":
+            hopeful = exploration.hopeful(scores, spread)
+            chances = propensities(
+                hopeful, floor=exploration.floor, temperature=exploration.temperature, allowed=allowed
+            )
+        case "popularity":
+            temperature = exploration.popular_temperature
+            chances = propensities(scores, floor=exploration.floor, temperature=temperature, allowed=allowed)
+        case "epsilon-greedy":
+            chances = greedy(scores, epsilon=exploration.epsilon, allowed=allowed)
         case "random":
-            even = np.full((frame.n_requests, frame.n_candidates), 1 / frame.n_candidates)
-            return Plan(policy, frame.style_ids, np.zeros_like(even), even, (NO_MODEL,) * frame.n_requests)
-    raise ValueError(f"no policy {policy!r}; there are {', '.join(POLICIES)}")
+            return Plan(policy, style_ids, 0 * scores, even(allowed), (NO_MODEL,) * frame.n_requests)
+        case _:
+            return _certain(policy, wanted, style_ids, frame.n_requests)
+    return Plan(policy, style_ids, scores, chances, versions)
 
 
-def _personal(frame: FeatureFrame, ranker: Scorer | None, exploration: Exploration) -> Plan:
-    """The ranker for users with history, popularity for new users."""
-    popularity = Popularity()
-    if ranker is None:
-        scores = _by_request(popularity, frame)
-        versions = (popularity.model_version,) * frame.n_requests
-    else:
-        known = frame.has_history
-        scores = np.empty((frame.n_requests, frame.n_candidates))
-        scores[known] = _by_request(ranker, frame.take(known))
-        scores[~known] = _by_request(popularity, frame.take(~known))
-        versions = tuple(np.where(known, ranker.model_version, popularity.model_version).tolist())
-    temperature = exploration.personal_temperature(frame.evidence)
-    return _explored("personal", frame, scores, exploration, temperature, versions)
+def blend_weights(plan: Plan, request: int, chosen: int) -> dict[str, float]:
+    """Style weights of a blend led by the chosen style: it and the best of the others, by their scores.
+
+    The weights are a softmax of the scores of the two, so a style that is liked as much as the first
+    takes half of the picture and one that is liked less takes less. The original is not blended.
+    """
+    leader = plan.style_ids[chosen]
+    if leader == ORIGINAL:
+        return {}
+    scores, chances = plan.scores[request], plan.propensities[request]
+    others = [
+        k for k, name in enumerate(plan.style_ids) if k != chosen and name != ORIGINAL and chances[k] > 0
+    ]
+    members = [chosen, *sorted(others, key=lambda k: (-scores[k], plan.style_ids[k]))[: N_BLENDED - 1]]
+    strength = np.exp((scores[members] - scores[members].max()) / BLEND_TEMPERATURE)
+    return {plan.style_ids[k]: float(w) for k, w in zip(members, strength / strength.sum(), strict=True)}
 
 
-def _explored(
-    policy: str,
-    frame: FeatureFrame,
-    scores: Floats,
-    exploration: Exploration,
-    temperature: Floats | float,
-    versions: tuple[str, ...] | None = None,
-) -> Plan:
-    chances = propensities(scores, floor=exploration.floor, temperature=temperature)
-    versions = versions or (Popularity.model_version,) * frame.n_requests
-    return Plan(policy, frame.style_ids, scores, chances, versions)
-
-
-def _by_request(scorer: Scorer, frame: FeatureFrame) -> Floats:
+def _scored(scorer: Scorer, frame: FeatureFrame) -> tuple[tuple[str, ...], Floats, Floats]:
+    """Style ids with the original last; scores and spread of each, (N, K + 1)."""
     shape = (frame.n_requests, frame.n_candidates)
-    return scorer.score(frame).reshape(shape) if frame.n_requests else np.empty(shape)
+    scores = scorer.score(frame).reshape(shape) if frame.n_requests else np.empty(shape)
+    spread = frame.column("belief_spread").astype(np.float64).reshape(shape)
+    original = frame.original_belief[:, None]
+    return (*frame.style_ids, ORIGINAL), np.hstack([scores, original]), np.hstack([spread, 0 * original])
+
+
+def _allowed(frame: FeatureFrame, allowed: Mask | None) -> Mask:
+    if allowed is None:
+        allowed = np.ones((frame.n_requests, frame.n_candidates + 1), dtype=np.bool_)
+        allowed[:, -1] = False
+    nothing = ~allowed.any(axis=1)
+    if nothing.any():
+        allowed = allowed.copy()
+        allowed[nothing, -1] = True
+    return allowed
+
+
+def _certain(policy: str, wanted: str, style_ids: tuple[str, ...], n_requests: int) -> Plan:
+    """One style for everybody."""
+    style_id = wanted.removeprefix(FIXED) if wanted.startswith(FIXED) else wanted
+    if not is_policy(policy) or style_id not in style_ids:
+        known = f"{', '.join(POLICIES)} and {FIXED}STYLE with one of {', '.join(style_ids)}"
+        raise ValueError(f"no policy {policy!r}; there are {known}")
+    certain = np.ones((n_requests, 1))
+    return Plan(policy, (style_id,), certain - 1, certain, (NO_MODEL,) * n_requests)

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from personalize.features.history import microseconds
 from personalize.models.artifact import version_of
-from personalize.models.boosting import BoostingSettings, grow_trees, grow_until_useless
+from personalize.models.boosting import BoostingSettings, Grower, LocalGrower
 from personalize.models.calibration import AS_IS, Calibration, fit_calibration
 from personalize.models.popularity import Popularity
 from personalize.models.ranker import Ranker
 from personalize.models.reasons import FEATURE_WORDS
 from personalize.models.scorer import Scorer
+from personalize.policy import Exploration
+from personalize.retrain.decisions import Decisions, choices
 from personalize.retrain.evaluation import Evaluation, evaluate
 from personalize.retrain.gate import MIN_HOLDOUT_CLICKS, GateDecision, Match, judge
 from personalize.retrain.training import Examples, by_slate, holdout_start
@@ -50,6 +52,10 @@ def challenge(
     holdout_days: int,
     seed: int,
     settings: BoostingSettings | None = None,
+    decisions: Decisions | None = None,
+    exploration: Exploration | None = None,
+    needs_support: bool = False,
+    grower: Grower | None = None,
 ) -> Challenge:
     """Train a challenger on the earlier days and judge it on the latest.
 
@@ -60,24 +66,41 @@ def challenge(
     The champion is compared on held-back rows that it has not seen either. It has seen none when it
     comes from the night before; it has seen them all when the same night is run again, and then only
     popularity is the bar.
+
+    Args:
+        decisions: held-back decisions with all their candidates, for the off-policy value against what
+            serves now; None leaves it out.
+        exploration: of the policy that would use the ranker.
+        needs_support: refuse a challenger whose off-policy value the log cannot support.
+        grower: of the trees; None grows them in this process.
     """
-    settings = settings or BoostingSettings()
+    settings, grower = settings or BoostingSettings(), grower or LocalGrower()
     split = holdout_start(examples, as_of=as_of, holdout_days=holdout_days)
     earlier, latest = examples.take(examples.shown_us < split), examples.take(examples.shown_us >= split)
     watched = earlier.user % WATCHED_SHARE == 0
     learning, watching = earlier.take(~watched), earlier.take(watched)
     if min(learning.n_clicks, watching.n_clicks * (WATCHED_SHARE - 1)) < MIN_TRAINING_CLICKS:
         return Challenge(None, split, (), _too_few(earlier))
-    text, n_trees = grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
+    text, n_trees = grower.grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
     calibration = _calibrated(Ranker(CHALLENGER, text, AS_IS), watching)
     judged = Ranker(CHALLENGER, text, calibration)
+    popularity_calibration = _calibrated(Popularity(), watching)
     against_popularity = Match(
         evaluate(judged, by_slate(latest)),
-        evaluate(Popularity(), by_slate(latest), _calibrated(Popularity(), watching)),
+        evaluate(Popularity(), by_slate(latest), popularity_calibration),
     )
     against_champion = _match_with_champion(judged, champion, latest)
-    decision = judge(against_popularity, against_champion, seed=seed)
-    refitted = grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
+    chosen = None
+    if decisions is not None and len(decisions):
+        chosen = choices(
+            decisions,
+            judged,
+            champion.ranker if against_champion is not None and champion is not None else None,
+            exploration=exploration or Exploration(),
+            calibration=popularity_calibration,
+        )
+    decision = judge(against_popularity, against_champion, chosen, seed=seed, needs_support=needs_support)
+    refitted = grower.grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
     ranker = Ranker(version_of(refitted, calibration, as_of), refitted, calibration)
     evaluations = [against_popularity.challenger, against_popularity.other]
     if against_champion is not None:

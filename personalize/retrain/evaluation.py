@@ -8,7 +8,7 @@ import numpy as np
 from personalize.features.runs import Floats, Ints
 from personalize.models.boosting import TrainingRows
 from personalize.models.calibration import AS_IS, Calibration
-from personalize.models.metrics import log_loss, ndcg, recall, reciprocal_rank
+from personalize.models.metrics import calibration_error, log_loss, ndcg, recall, reciprocal_rank
 from personalize.models.scorer import Scorer
 
 K = 5
@@ -19,7 +19,8 @@ class Evaluation:
     """Metrics of one scorer on held-back rows.
 
     Per slate, (slates,), NaN where nothing was clicked: ndcg, reciprocal_rank, recall; slate_user is
-    the slate's user. Per row, (rows,): log_loss in nats; row_user is the row's user.
+    the slate's user. Per row, (rows,): log_loss in nats; row_user is the row's user. Over all rows:
+    calibration_error, the gap between predicted and observed click rate.
     """
 
     model_version: str
@@ -30,6 +31,7 @@ class Evaluation:
     log_loss: Floats
     row_user: Ints
     n_clicks: int
+    calibration_error: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Order averaged over slates with a click, log loss over all rows."""
@@ -39,6 +41,7 @@ class Evaluation:
             "mrr": _mean(self.reciprocal_rank),
             f"recall_at_{K}": _mean(self.recall),
             "log_loss": _mean(self.log_loss),
+            "calibration_error": self.calibration_error,
         }
 
 
@@ -61,6 +64,7 @@ def evaluate(scorer: Scorer, rows: TrainingRows, calibration: Calibration = AS_I
         log_loss(scores, rows.relevance > 0),
         rows.user,
         int((rows.relevance > 0).sum()),
+        calibration_error(scores, rows.relevance > 0),
     )
 
 

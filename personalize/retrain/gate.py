@@ -1,18 +1,24 @@
 """The rule that promotes: two evaluations on the same held-back rows in, a decision with its reasons out."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from analytics.off_policy import Method, PolicyUplift, policy_uplift
 from personalize.features.runs import Floats, Ints
+from personalize.retrain.decisions import Choices
 from personalize.retrain.evaluation import Evaluation, K
 
 MIN_HOLDOUT_CLICKS = 50
 """Clicks on the held-back rows below which nothing can be judged."""
 
-CONFIDENCE = 0.9
+CONFIDENCE = 0.95
 N_RESAMPLES = 2000
+
+METHODS: tuple[Method, ...] = ("dr", "snips", "switch")
+"""Off-policy estimators; the first decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +52,23 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """`promote`, and in plain words why or why not; the gains it rests on."""
+    """`promote`, and in plain words why or why not; the gains and the off-policy values it rests on."""
 
     promote: bool
     reasons: tuple[str, ...]
     gains: tuple[Gain, ...] = ()
+    worth: tuple[PolicyUplift, ...] = ()
+
+    def refused_for(self, objections: Sequence[str]) -> "GateDecision":
+        """The same, refused for these objections if there are any."""
+        return replace(self, promote=False, reasons=(*objections, *self.reasons)) if objections else self
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "promote": self.promote,
             "reasons": list(self.reasons),
             "gains": [gain.to_dict() for gain in self.gains],
+            "off_policy": {uplift.challenger.method: uplift.to_dict() for uplift in self.worth},
         }
 
 
@@ -68,17 +80,29 @@ class Match:
     other: Evaluation
 
 
-def judge(popularity: Match, champion: Match | None, *, seed: int) -> GateDecision:
+def judge(
+    popularity: Match,
+    champion: Match | None,
+    choices: Choices | None = None,
+    *,
+    seed: int,
+    needs_support: bool = False,
+) -> GateDecision:
     """Whether the challenger may serve.
 
     It must predict clicks better than popularity: the interval of its gain in log loss lies above zero.
     It must not be surely worse, in log loss or in NDCG, than popularity or the champion: no interval lies
     below zero. Log loss carries the decision because it uses every impression; NDCG uses only slates
-    with a click, and on a day of a small shop is mostly noise.
+    with a click, and on a day of a small shop is mostly noise. And the log must not say that it would earn
+    surely less than what serves now (doubly robust; self-normalized and SWITCH are reported beside it).
+
+    Where the log cannot support an off-policy value, that is said with the reason. Prediction decides then,
+    because a shop that learns fast soon wants what it has hardly shown; `needs_support` refuses instead.
 
     Args:
         popularity, champion: the challenger against each, on rows that neither has seen; None when there
             is no champion to compare with.
+        choices: what the challenger and what serves now would have done in logged decisions.
     """
     challenger = popularity.challenger
     if challenger.n_clicks < MIN_HOLDOUT_CLICKS:
@@ -90,10 +114,42 @@ def judge(popularity: Match, champion: Match | None, *, seed: int) -> GateDecisi
     matches = [popularity] if champion is None else [popularity, champion]
     gains = tuple(gain for match in matches for gain in gains_in(match, seed=seed))
     verdicts = [_clears(gains[0]), *map(_holds, gains[1:])]
+    worth = worth_of(choices) if choices is not None else ()
+    verdicts += [_earns(uplift, needs_support) for uplift in worth[:1]]
     objections_first = sorted(verdicts, key=lambda verdict: verdict[0])
-    return GateDecision(
-        all(passed for passed, _ in verdicts), tuple(reason for _, reason in objections_first), gains
+    reasons = tuple(reason for _, reason in objections_first)
+    return GateDecision(all(passed for passed, _ in verdicts), reasons, gains, worth)
+
+
+def worth_of(choices: Choices) -> tuple[PolicyUplift, ...]:
+    """What the challenger would have earned more than what serves, in clicks per impression, by `METHODS`."""
+    return tuple(
+        policy_uplift(
+            choices.reward,
+            choices.propensity,
+            choices.challenger,
+            choices.champion,
+            user=choices.user,
+            method=method,
+            predicted_reward=choices.predicted_reward,
+            challenger_value=choices.challenger_value,
+            champion_value=choices.champion_value,
+            alpha=1 - CONFIDENCE,
+        )
+        for method in METHODS
     )
+
+
+def _earns(uplift: PolicyUplift, needs_support: bool) -> tuple[bool, str]:
+    if uplift.effect is None or uplift.ci_low is None or uplift.ci_high is None:
+        return not needs_support, f"off-policy value: the log cannot tell, {uplift.why_none}"
+    interval = (
+        f"{1000 * uplift.effect:+.3g} clicks per 1,000 impressions against what serves now "
+        f"({CONFIDENCE:.0%} interval {1000 * uplift.ci_low:+.3g} to {1000 * uplift.ci_high:+.3g})"
+    )
+    if uplift.ci_high < 0:
+        return False, f"off-policy value: would surely earn less, {interval}"
+    return True, f"off-policy value: {interval}"
 
 
 def gains_in(match: Match, *, seed: int) -> tuple[Gain, Gain]:

@@ -6,22 +6,29 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import numpy as np
 from sqlalchemy import Engine
 
 from personalize.data.catalogue import read_styles
 from personalize.data.database import reading, writing
 from personalize.data.extracts import read_log
-from personalize.data.registry import acquire_lease, champion, promote, register, release_lease
+from personalize.data.registry import acquire_lease, challenger, champion, promote, register, release_lease
 from personalize.data.schema import ModelVersion
 from personalize.errors import CorruptModel, RetrainInProgress
 from personalize.features import StyleSpace
+from personalize.features.history import column_us
 from personalize.models.artifact import Provenance, load_scorer, remove_unfinished, save_ranker
+from personalize.models.boosting import Grower
+from personalize.policy import Exploration
 from personalize.retrain.challenge import Challenge, Champion, challenge, learned
+from personalize.retrain.decisions import decision_rows, read_decisions
 from personalize.retrain.report import RetrainReport
-from personalize.retrain.training import Examples, read_examples
+from personalize.retrain.training import Examples, latest_from, play, read_examples
+from personalize.retrain.vitals import Vitals, ailments, days_before, vitals
 from personalize.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -31,7 +38,14 @@ LEASE_SECONDS = 3600.0
 DEFAULT_SEED = 0
 
 
-def retrain(engine: Engine, settings: Settings, *, as_of: datetime, seed: int | None = None) -> RetrainReport:
+def retrain(
+    engine: Engine,
+    settings: Settings,
+    *,
+    as_of: datetime,
+    seed: int | None = None,
+    grower: Grower | None = None,
+) -> RetrainReport:
     """Train a challenger on what was known at `as_of` and promote it if the gate agrees.
 
     The steps, in order: take the lease; read `settings.history_window` of the log; train and judge; save
@@ -41,33 +55,47 @@ def retrain(engine: Engine, settings: Settings, *, as_of: datetime, seed: int | 
 
     Args:
         seed: of the training; None takes `settings.seed`, or 0.
+        grower: of the trees; None grows them in this process.
     Raises:
         RetrainInProgress: another process is at it.
     """
     seed = next((value for value in (seed, settings.seed) if value is not None), DEFAULT_SEED)
     with _leased(engine):
         remove_unfinished(settings.models_dir)
-        return _retrain(engine, settings, as_of, seed)
+        return _retrain(engine, settings, as_of, seed, grower)
 
 
-def _retrain(engine: Engine, settings: Settings, as_of: datetime, seed: int) -> RetrainReport:
+def _retrain(
+    engine: Engine, settings: Settings, as_of: datetime, seed: int, grower: Grower | None
+) -> RetrainReport:
     started = time.monotonic()
     since = as_of - settings.history_window
     with reading(engine) as session:
         space = StyleSpace.of(read_styles(session))
         log = read_log(session, since=since, until=as_of)
-        serving = champion(session)
-    examples = read_examples(
-        log, space, half_life=settings.half_life, attribution_window=settings.attribution_window
+        serving, latest = champion(session), challenger(session)
+    objections = ailments(
+        tonight := vitals(log, since=since, as_of=as_of), days_before(latest.report if latest else None)
     )
+    windows = {"half_life": settings.half_life, "attribution_window": settings.attribution_window}
+    shown_us = column_us(log["shown_at"])[log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)]
+    held_back_from = latest_from(shown_us, as_of=as_of, holdout_days=settings.holdout_days)
+    judged = decision_rows(log, space, since_us=held_back_from)
+    played = play(log, space, **windows, keep=judged)
+    examples = read_examples(log, space, **windows, played=played)
     result = challenge(
         examples,
         _load_champion(settings, serving),
         as_of=as_of,
         holdout_days=settings.holdout_days,
         seed=seed,
+        decisions=read_decisions(log, space, played, judged, attribution_window=settings.attribution_window),
+        exploration=Exploration(floor=settings.exploration_floor),
+        needs_support=settings.gate_needs_support,
+        grower=grower,
     )
-    report = _report(examples, result, as_of, since, serving, time.monotonic() - started)
+    result = replace(result, decision=result.decision.refused_for(objections))
+    report = _report(examples, result, tonight, as_of, since, serving, time.monotonic() - started)
     if result.ranker is not None:
         provenance = Provenance(since, as_of, seed, len(examples))
         checksum = save_ranker(result.ranker, settings.models_dir, examples.frame, provenance)
@@ -116,6 +144,7 @@ def _publish(engine: Engine, report: RetrainReport, checksum: str) -> None:
 def _report(
     examples: Examples,
     result: Challenge,
+    tonight: Vitals,
     as_of: datetime,
     since: datetime,
     serving: ModelVersion | None,
@@ -132,6 +161,7 @@ def _report(
         evaluations=result.evaluations,
         decision=result.decision,
         learned=learned(result.ranker) if result.ranker else (),
+        days=tonight.days,
         seconds=seconds,
     )
 

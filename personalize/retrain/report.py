@@ -17,6 +17,7 @@ class RetrainReport:
     model_version: the challenger's; None when there was too little to train one.
     holdout_from: impressions shown from here on were held back from training and judged on.
     evaluations: challenger, popularity and, if there was one that could be compared, champion.
+    days: impressions and clicks of each whole day, for the next night to compare with.
     learned: what the ranker has learned, as sentences, the most important first.
     """
 
@@ -30,6 +31,7 @@ class RetrainReport:
     evaluations: tuple[Evaluation, ...]
     decision: GateDecision
     learned: tuple[str, ...]
+    days: dict[str, tuple[int, int]]
     seconds: float
 
     @property
@@ -53,6 +55,8 @@ class RetrainReport:
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "gains": [gain.to_dict() for gain in self.decision.gains],
+            "off_policy": self.decision.to_dict()["off_policy"],
             "learned": list(self.learned),
+            "days": {day: list(counts) for day, counts in self.days.items()},
             "seconds": self.seconds,
         }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from personalize.features import FeatureFrame, History, Requests, StyleSpace, build_features, relevance
 from personalize.features.history import column_us, microseconds
+from personalize.features.online import Online, Replay
 from personalize.features.runs import Ints
 from personalize.models.boosting import TrainingRows
 
@@ -50,23 +51,51 @@ class Examples:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A log played through once: its events, and what was believed before each showing."""
+
+    history: History
+    replay: Replay
+
+
+def play(
+    log: "pd.DataFrame",
+    space: StyleSpace,
+    *,
+    half_life: timedelta,
+    attribution_window: timedelta,
+    keep: NDArray[np.bool_] | None = None,
+) -> Played:
+    """Play a log through; the beliefs of all styles stay for the showings of `keep`, (n,)."""
+    windows = {"half_life": half_life, "attribution_window": attribution_window}
+    return Played(History.from_log(log, **windows), Online.from_log(log, space, **windows, keep=keep))
+
+
 def read_examples(
     log: "pd.DataFrame",
     space: StyleSpace,
     *,
     half_life: timedelta,
     attribution_window: timedelta,
+    played: Played | None = None,
 ) -> Examples:
     """Replay a log: each impression of a candidate style, with its features just before it was shown.
 
     Impressions of the unstyled original, and of styles no longer on offer, are not examples; they still
     say something about their user.
+
+    Args:
+        played: the log, if it was played through already.
     """
-    history = History.from_log(log, half_life=half_life, attribution_window=attribution_window)
-    rows = log[log["style_id"].isin(space.style_ids)]
+    played = played or play(log, space, half_life=half_life, attribution_window=attribution_window)
+    history, replay = played.history, played.replay
+    is_candidate = log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)
+    rows = log[is_candidate]
     shown_us = column_us(rows["shown_at"])
     requests = Requests(tuple(rows["user_id"]), tuple(rows["category"]), shown_us)
-    frame = build_features(history, requests, space, shown=tuple(rows["style_id"]))
+    beliefs = replay.shown.take(is_candidate)
+    frame = build_features(history, requests, space, beliefs=beliefs, shown=tuple(rows["style_id"]))
     return Examples(
         frame,
         relevance(rows, attribution_window=attribution_window),
@@ -111,7 +140,12 @@ def _cut(sizes: NDArray[np.intp]) -> Ints:
 
 def holdout_start(examples: Examples, *, as_of: datetime, holdout_days: int) -> int:
     """Moment from which impressions are held back: the latest days, or the last third of a young log."""
+    return latest_from(examples.shown_us, as_of=as_of, holdout_days=holdout_days)
+
+
+def latest_from(shown_us: Ints, *, as_of: datetime, holdout_days: int) -> int:
+    """The same, of impressions shown at these moments."""
     start = microseconds(as_of - holdout_days * _DAY)
-    if (examples.shown_us < start).sum() * 3 >= len(examples):
+    if (shown_us < start).sum() * 3 >= len(shown_us):
         return start
-    return int(np.quantile(examples.shown_us, 2 / 3))
+    return int(np.quantile(shown_us, 2 / 3))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from personalize.data.records import ClickEvent, Event, PageRequest, ShownStyle, StyleOnOffer
-from personalize.features import History, Requests, StyleSpace, build_features
+from personalize.features import Memory, Requests, StyleSpace
 from personalize.features.runs import Floats
 from personalize.models.boosting import BoostingSettings
 from personalize.policy import Exploration, plan_styles
@@ -95,7 +95,9 @@ class Shop:
         self._rng = np.random.default_rng([seed, 11])
         self._policy_of = self._assigned()
         self._categories = {product.product_id: product.category for product in world.products}
-        self._history = History(half_life=settings.half_life, attribution_window=settings.attribution_window)
+        self._memory = Memory.empty(
+            self._space, half_life=settings.half_life, attribution_window=settings.attribution_window
+        )
         self.shown: list[ShownStyle] = []
         self._truth: list[Truth] = []
         self.events: list[Event] = []
@@ -155,7 +157,8 @@ class Shop:
     def _serve(self, pages: Sequence[PageRequest]) -> None:
         self._take_in(before=pages[0].now)
         shown = list(self._choose(pages))
-        self._history.append_shown(shown, [self._categories[one.product_id] for one in shown])
+        categories = [self._categories[one.product_id] for one in shown]
+        self._memory.append_shown(shown, categories, [{}] * len(shown))
         events = self.world.react(shown)
         self._unseen += events
         self.events += events
@@ -166,7 +169,7 @@ class Shop:
 
     def _take_in(self, *, before: datetime) -> None:
         """Let the shop know of what has happened by now."""
-        self._history.append_events([event for event in self._unseen if event.occurred_at < before])
+        self._memory.append_events([event for event in self._unseen if event.occurred_at < before])
         self._unseen = [event for event in self._unseen if event.occurred_at >= before]
 
     def _choose(self, pages: Sequence[PageRequest]) -> Iterator[ShownStyle]:
@@ -174,7 +177,7 @@ class Shop:
         users = [page.user_id for page, _ in wanted]
         categories = [self._categories[page.product_ids[position]] for page, position in wanted]
         requests = Requests.of(users, categories, [page.now for page, _ in wanted])
-        frame = build_features(self._history, requests, self._space)
+        frame = self._memory.frame(requests)
         ranker = self.champion.ranker if self.champion else None
         policies = np.array([self._policy_of[user] for user in users])
         for policy in self.settings.policies:

@@ -174,24 +174,109 @@ def test_users_outside_the_traffic_get_the_personal_policy_and_belong_to_no_expe
 
 def test_logged_propensities_are_the_frequencies(open_engine: OpenEngine) -> None:
     engine = open_engine()
-    shown = [engine.decide(f"user-{user}", ["mug-a"])[0].impression for user in range(600)]
-    counts = Counter(one.style_id for one in shown)
-    ranking = engine.rank("nobody-yet", "mug-a")
-    for style in ranking.styles:
-        expected = 600 * style.propensity
-        assert abs(counts[style.style_id] - expected) < 5 * (expected * (1 - style.propensity)) ** 0.5
+    decisions = [engine.decide(f"user-{user}", ["mug-a"])[0] for user in range(400)]
+    counts = Counter(one.style_id for one in decisions)
+    for style in STYLES:
+        chances = [one.propensities[style] for one in decisions]
+        expected, variance = sum(chances), sum(chance * (1 - chance) for chance in chances)
+        assert abs(counts[style] - expected) < 5 * variance**0.5
+    for one in decisions:
+        assert sum(one.propensities.values()) == pytest.approx(1, abs=1e-9)
+        assert one.propensities[one.style_id] == one.propensity
 
 
-def test_clicks_move_the_ranking_at_once(open_engine: OpenEngine) -> None:
+def test_a_click_moves_the_same_user_s_next_ranking_at_once(open_engine: OpenEngine) -> None:
     engine = open_engine()
-    for user in range(40):
-        [decision] = engine.decide(f"user-{user}", ["mug-a"])
-        if decision.impression.style_id == "woodcut":
-            engine.record([make_click(decision.impression)])
-    assert engine.rank("newcomer").styles[0].style_id != "woodcut", "clicks of the future must not count"
-    later = Engine.open(engine.settings, clock=lambda: NOW + timedelta(hours=1))
-    assert later.rank("newcomer").styles[0].style_id == "woodcut"
-    later.close()
+    [decision] = engine.decide("ada", ["mug-a"])
+    before = {style.style_id: style.score for style in engine.rank("ada").styles}
+    engine.record([make_click(decision.impression)])
+    after = {style.style_id: style.score for style in engine.rank("ada").styles}
+    assert after[decision.style_id] > before[decision.style_id] + 0.1
+    assert engine.rank("ada").styles[0].style_id == decision.style_id
+
+
+def test_what_was_learned_online_is_learned_again_from_the_log(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    for user in range(60):
+        now = NOW - timedelta(hours=60 - user)
+        decisions = engine.decide(
+            f"user-{user % 7}", PRODUCTS, now=now, context={"device": "phone", "age": 0.3}
+        )
+        clicked = [one.impression for one in decisions if (user + one.impression.position) % 4 == 0]
+        engine.record([make_click(one) for one in clicked])
+    again = open_engine(seed=3)
+    for user in ("user-0", "user-6", "nobody-yet"):
+        live, replayed = (
+            {style.style_id: style.score for style in one.rank(user, "vase-c").styles}
+            for one in (engine, again)
+        )
+        assert live == pytest.approx(replayed, abs=1e-6)
+
+
+def test_reasons_sum_to_the_score(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    for decision in engine.decide("ada", PRODUCTS, context={"device": "phone"}):
+        engine.record([make_click(decision.impression)])
+    for decision in engine.decide("ada", PRODUCTS, now=NOW + timedelta(hours=2)):
+        assert sum(reason.contribution for reason in decision.reasons) == pytest.approx(
+            decision.score, abs=1e-6
+        )
+
+
+def test_an_empty_folder_and_styles_without_a_photo_are_enough(tmp_path: Path) -> None:
+    styles = [("snow", [0.0, 1.0]), ("ink", [1.0, 0.0]), ("haze", [0.1, 0.9])]
+    settings = Settings(data_dir=tmp_path / "new")
+    with Engine.open(settings, styles=styles, clock=lambda: NOW, seed=1) as engine:
+        first = engine.decide("ada", ["p-1", "p-2"], context={"category": "mug"})
+        assert {one.product.category for one in first} == {"mug"}
+        assert all(one.style_id in dict(styles) for one in first)
+    with Engine.open(
+        settings, styles=styles[:2], products={"q": "vase"}, clock=lambda: NOW, seed=1
+    ) as engine:
+        assert engine.decide("ada", ["p-1", "p-2"]) == first, "a visit outlives the process"
+        assert set(engine.decide("grace", ["q"])[0].propensities) == {"snow", "ink"}
+        with pytest.raises(UnknownProduct):
+            engine.decide("ada", ["no-such"])
+
+
+def test_rules_keep_a_style_away_and_a_page_varied(open_engine: OpenEngine, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"max_per_page": 1, "rules": [{"disable": ["waves"], "categories": ["mug"]}]}')
+    engine = open_engine(rules=rules)
+    for user in range(20):
+        shown = [one.style_id for one in engine.decide(f"user-{user}", PRODUCTS)]
+        assert len(set(shown)) == 3
+        assert "waves" not in shown[:2]
+
+
+def test_what_a_user_excludes_is_not_shown_again(open_engine: OpenEngine) -> None:
+    engine = open_engine()
+    [first] = engine.decide("ada", ["mug-a"])
+    [second] = engine.decide("ada", ["mug-a"], excluded_styles=[first.style_id])
+    assert second.style_id != first.style_id
+    assert first.style_id not in second.propensities
+
+
+def test_a_blend_is_stored_and_kept(open_engine: OpenEngine, database_url: str) -> None:
+    database = open_database(database_url)
+    with writing(database) as session:
+        make_experiment(session, "mix", "blend", "personal")
+    database.dispose()
+    engine = open_engine(experiment="mix")
+    blended = [
+        one
+        for user in range(12)
+        for one in engine.decide(f"user-{user}", ["mug-a"])
+        if one.model_version and one.impression.policy == "blend"
+    ]
+    assert blended
+    for one in blended:
+        assert len(one.style_weights) == 2
+        assert sum(one.style_weights.values()) == pytest.approx(1)
+        assert next(iter(one.style_weights)) == one.style_id or one.style_id in one.style_weights
+    again = open_engine(seed=5, experiment="mix")
+    user = blended[0].impression.user_id
+    assert again.decide(user, ["mug-a"])[0].style_weights == pytest.approx(blended[0].style_weights)
 
 
 def test_events_are_answered_one_by_one(open_engine: OpenEngine) -> None:

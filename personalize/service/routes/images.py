@@ -52,7 +52,7 @@ IMPRESSION_HEADERS = {
     "Impression-Id": "What clicks and purchases refer to.",
     "Style-Id": "The style shown, `original` for the photo itself; other than ASCII is percent-encoded.",
     "Propensity": "Probability with which the policy shows just this style.",
-    "Model-Version": "What scored the styles; `popularity` for a new user.",
+    "Model-Version": "What scored the styles; `online` before the first promotion.",
     "Content-Location": "Address of the same picture as an immutable render.",
 }
 

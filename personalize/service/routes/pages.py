@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 
 DETAIL_WIDTH_PX = 800
 N_SHOPPERS = 6
-NEWCOMERS_MODEL = "popularity"
+NEWCOMERS_MODEL = "online"
 NEWCOMERS = ("ada", "grace", "mary", "edsger")
 CURRENCY = "EUR"
 PLOT_STYLE_SECONDS = 3600

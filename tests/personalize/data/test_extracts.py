@@ -53,6 +53,7 @@ def test_an_impression_is_one_row_with_its_first_click_and_purchase(shop: Engine
         "slate_id": shown.slate_id,
         "user_id": "ada",
         "product_id": mug,
+        "context": None,
         "category": "mug",
         "style_id": "waves",
         "position": 0,
@@ -87,7 +88,7 @@ def test_the_types_do_not_depend_on_the_rows(shop: Engine, n_slates: int) -> Non
     assert {name: str(dtype) for name, dtype in log.dtypes.items()} == {
         name: DTYPES.get(name, "object") for name in log.columns
     }
-    assert len(log.columns) == 16
+    assert len(log.columns) == 17
 
 
 def test_rows_come_in_the_order_of_time_then_id(shop: Engine) -> None:

@@ -17,9 +17,11 @@ from personalize.data.registry import (
     read_model_versions,
     register,
     release_lease,
+    standing_promotions,
+    withdraw,
 )
 from personalize.data.schema import ModelVersion
-from personalize.errors import UnknownModelVersion
+from personalize.errors import NothingToRollBack, UnknownModelVersion
 
 
 def register_version(session: Session, model_version: str, *, days: int = 0) -> ModelVersion:
@@ -117,3 +119,40 @@ def test_a_killed_holder_loses_the_lease_when_it_expires(engine: Engine) -> None
     with writing(engine) as session:
         acquire_lease(session, "retrain", "killed", NOW, 60)
         assert acquire_lease(session, "retrain", "next", NOW + timedelta(seconds=60), 60) == "next"
+
+
+def serving(engine: Engine) -> str | None:
+    with reading(engine) as session:
+        row = champion(session)
+    return row.model_version if row else None
+
+
+def test_each_rollback_goes_one_promotion_further_back(engine: Engine) -> None:
+    with writing(engine) as session:
+        for days, version in enumerate(("v1", "v2", "v3")):
+            register_version(session, version, days=days)
+            promote(session, version, NOW)
+    for taken_back, left in (("v3", "v2"), ("v2", "v1"), ("v1", None)):
+        with writing(engine) as session:
+            assert withdraw(session, NOW) == (taken_back, left)
+        assert serving(engine) == left
+    with writing(engine) as session, pytest.raises(NothingToRollBack, match="the online layer serves"):
+        withdraw(session, NOW)
+
+
+def test_a_version_promoted_anew_after_a_rollback_is_the_last_promotion(engine: Engine) -> None:
+    with writing(engine) as session:
+        for version in ("v1", "v2"):
+            register_version(session, version)
+            promote(session, version, NOW)
+        withdraw(session, NOW)
+        promote(session, "v2", NOW)
+        assert [row.model_version for row in standing_promotions(session)] == ["v2", "v1"]
+
+
+def test_promoting_the_champion_again_is_no_second_promotion(engine: Engine) -> None:
+    with writing(engine) as session:
+        register_version(session, "v1")
+        promote(session, "v1", NOW)
+        promote(session, "v1", NOW)
+        assert len(standing_promotions(session)) == 1

@@ -202,7 +202,7 @@ def timeline(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, int, Any]]:
 
 
 def shown_of(row: dict[str, Any]) -> ShownStyle:
-    return ShownStyle(**{name: row[name] for name in ShownStyle.__dataclass_fields__})
+    return ShownStyle(**{name: row[name] for name in ShownStyle.__dataclass_fields__ if name in row})
 
 
 def events_of(row: dict[str, Any]) -> list[Event]:

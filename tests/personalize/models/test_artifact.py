@@ -24,7 +24,8 @@ from personalize.models.artifact import (
 )
 from personalize.retrain.training import Examples
 
-N_MUTANTS = 60
+N_MUTANTS = 600
+"""200 of each of the three files."""
 
 
 @pytest.fixture
@@ -150,6 +151,22 @@ def test_a_model_under_the_name_of_another_is_refused(
         load_scorer(models_dir, "other")
     with pytest.raises(CorruptModel, match="not the one that was registered"):
         load_scorer(models_dir, ranker.model_version, manifest_sha256=checksum[::-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema": 2}, "expected schema 1 and this version in the manifest, got schema 2"),
+        ({"features": ["style_rate", "moon_phase"]}, "other features than its manifest says"),
+    ],
+)
+def test_a_model_of_another_schema_is_refused_although_every_checksum_agrees(
+    models_dir: Path, ranker: Ranker, examples: Examples, changes: dict[str, object], reason: str
+) -> None:
+    save(ranker, models_dir, examples)
+    rewrite(models_dir / ranker.model_version, ranker.model_text, changes)
+    with pytest.raises(CorruptModel, match=reason):
+        load_scorer(models_dir, ranker.model_version)
 
 
 def rewrite(folder: Path, model: str, changes: dict[str, object]) -> None:

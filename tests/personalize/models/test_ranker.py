@@ -18,22 +18,10 @@ from personalize.models.boosting import (
 from personalize.models.calibration import AS_IS
 from personalize.models.metrics import ndcg
 from personalize.models.prior import prior_log_odds
-from personalize.models.reasons import FEATURE_WORDS, describe, reasons_of
+from personalize.models.reasons import FEATURE_WORDS
 from personalize.retrain.training import Examples, by_slate
 
 SETTINGS = BoostingSettings(min_rows_per_leaf=30)
-
-
-def all_candidates(examples: Examples) -> FeatureFrame:
-    """Some rows, looked at as if they were the candidates of a few requests."""
-    shape = (12, 8)
-    part = examples.frame.take(list(range(96)))
-    return replace(
-        part,
-        candidates=np.broadcast_to(np.arange(8), shape),
-        has_history=np.ones(12, dtype=bool),
-        evidence=np.ones(12),
-    )
 
 
 def test_the_same_rows_and_seed_give_the_same_model(examples: Examples, ranker: Ranker) -> None:
@@ -44,13 +32,6 @@ def test_a_score_is_the_calibrated_prior_plus_the_trees(examples: Examples, rank
     frame = examples.frame
     expected = -0.4 + 0.8 * (prior_log_odds(frame) + ranker.tree_scores(frame))
     np.testing.assert_allclose(ranker.score(frame), expected)
-
-
-def test_contributions_sum_to_the_lead_over_the_average_candidate(examples: Examples, ranker: Ranker) -> None:
-    frame = all_candidates(examples)
-    scores = ranker.score(frame).reshape(12, 8)
-    lead = scores - scores.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(ranker.explain(frame).sum(axis=1), lead.ravel(), atol=1e-6)
 
 
 def test_trees_never_hold_a_click_against_a_style(examples: Examples, ranker: Ranker) -> None:
@@ -83,7 +64,7 @@ def test_trees_learn_what_the_prior_does_not_know() -> None:
 
 
 def test_trees_stop_at_once_where_there_is_nothing_to_learn() -> None:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(2)
     rows, watched = planted(rng, 600), planted(rng, 200)
     shuffled = replace(rows, relevance=rng.permutation(rows.relevance))
     _, n_trees = grow_until_useless(
@@ -96,8 +77,7 @@ def planted(rng: np.random.Generator, n_slates: int) -> TrainingRows:
     names = tuple(FEATURE_WORDS)
     n = n_slates * 8
     values = rng.random((n, len(names))).astype(np.float32)
-    values[:, names.index("category_style_rate")] = 0.05
-    values[:, names.index("user_style_taste")] = rng.normal(0, 0.1, n)
+    values[:, names.index("belief")] = -3 + rng.normal(0, 0.1, n)
     hours = rng.choice([1.0, 100.0], n).astype(np.float32)
     values[:, names.index("hours_since_shown")] = hours
     clicked = (rng.random(n) < np.where(hours > 50, 0.3, 0.02)).astype(np.int64)
@@ -114,23 +94,5 @@ def test_rows_that_do_not_fill_their_groups_are_refused(examples: Examples) -> N
         replace(by_slate(examples), group_sizes=np.array([3]))
 
 
-def test_every_feature_has_words(examples: Examples, ranker: Ranker) -> None:
+def test_every_feature_has_words(examples: Examples) -> None:
     assert set(FEATURE_WORDS) == set(examples.frame.names)
-    for row in (0, 50, 300):
-        for name in examples.frame.names:
-            assert "nan" not in describe(examples.frame, row, name)
-            assert name not in describe(examples.frame, row, name)
-
-
-def test_reasons_name_the_strongest_first_and_the_counts_as_they_are(examples: Examples) -> None:
-    frame = examples.frame
-    names = frame.names
-    row = int(np.argmax(frame.column("user_style_clicks")))
-    contributions = np.zeros(len(names))
-    contributions[names.index("user_style_lift")] = -0.2
-    contributions[names.index("style_rate")] = 0.5
-    contributions[names.index("user_style_shown")] = 0.001
-    (first, _, weight, _), (second, _, _, text) = reasons_of(frame, row, contributions)
-    assert (first, weight, second) == ("style_rate", 0.5, "user_style_lift")
-    shown, clicks = frame.column("user_style_shown")[row], frame.column("user_style_clicks")[row]
-    assert text == f"clicked {clicks:.0f} of {shown:.0f} shown in this style"

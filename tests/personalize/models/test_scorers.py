@@ -7,13 +7,14 @@ import pytest
 
 from personalize.errors import FeatureMismatch
 from personalize.features import FeatureFrame
-from personalize.models import Popularity, Ranker, Scorer
+from personalize.models import Believer, Popularity, Ranker, Scorer
 from personalize.retrain.training import Examples
 
 
-@pytest.fixture(params=["popularity", "ranker"])
+@pytest.fixture(params=["popularity", "online", "ranker"])
 def scorer(request: pytest.FixtureRequest, ranker: Ranker) -> Scorer:
-    return Popularity() if request.param == "popularity" else ranker
+    fallbacks: dict[str, Scorer] = {"popularity": Popularity(), "online": Believer()}
+    return fallbacks.get(request.param, ranker)
 
 
 def test_a_score_per_row_finite_and_repeatable(scorer: Scorer, examples: Examples) -> None:
@@ -41,10 +42,11 @@ def test_no_rows_give_no_scores(scorer: Scorer, examples: Examples) -> None:
 
 
 def test_a_frame_of_other_columns_is_refused_by_name(scorer: Scorer, examples: Examples) -> None:
-    kept = [name != "category_style_rate" for name in examples.frame.names]
-    names = tuple(name for name in examples.frame.names if name != "category_style_rate")
+    needed = "category_style_rate" if isinstance(scorer, Popularity) else "belief"
+    kept = [name != needed for name in examples.frame.names]
+    names = tuple(name for name in examples.frame.names if name != needed)
     frame = replace(examples.frame, values=examples.frame.values[:, kept], names=names)
-    with pytest.raises(FeatureMismatch, match="category_style_rate"):
+    with pytest.raises(FeatureMismatch, match=needed):
         scorer.score(frame)
 
 

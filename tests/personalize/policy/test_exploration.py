@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
-from personalize.policy.exploration import Exploration, propensities, sample
+from personalize.policy.exploration import Exploration, greedy, propensities, sample
 
 SCORES = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 12)), elements=st.floats(-30, 30))
 FLOOR = st.floats(0.001, 1)
@@ -75,14 +75,28 @@ def test_scores_that_cannot_be_turned_into_chances_are_refused(scores: np.ndarra
 
 
 @pytest.mark.parametrize(
-    "values", [{"floor": 0.0}, {"floor": 1.5}, {"temperature": 0.0}, {"half_evidence": 0.0}]
+    "values", [{"floor": 0.0}, {"floor": 1.5}, {"temperature": 0.0}, {"optimism": -1.0}, {"epsilon": 0.0}]
 )
 def test_an_exploration_without_support_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Exploration(**values)
 
 
-def test_users_known_better_are_explored_less() -> None:
-    exploration = Exploration(temperature=0.1, new_user_temperature=0.5, half_evidence=20)
-    temperatures = exploration.personal_temperature(np.array([0.0, 20.0, 1e9]))
-    assert temperatures == pytest.approx([0.5, 0.3, 0.1])
+def test_optimism_lifts_what_is_less_known() -> None:
+    hopeful = Exploration(optimism=2.0).hopeful(np.array([[0.5, 0.4]]), np.array([[0.1, 0.3]]))
+    assert hopeful[0] == pytest.approx([0.7, 1.0])
+
+
+def test_what_is_not_allowed_has_no_chance_and_the_rest_keeps_its_floor() -> None:
+    allowed = np.array([[True, False, True]])
+    chances = propensities(np.array([[0.0, 9.0, 1.0]]), floor=0.1, temperature=1.0, allowed=allowed)
+    assert chances[0, 1] == 0
+    assert chances.sum() == pytest.approx(1)
+    assert chances[0, 0] >= 0.05
+    with pytest.raises(ValueError, match="allows none"):
+        propensities(np.zeros((1, 2)), floor=0.1, temperature=1.0, allowed=np.zeros((1, 2), dtype=bool))
+
+
+def test_greedy_takes_the_best_and_spreads_epsilon() -> None:
+    chances = greedy(np.array([[0.0, 2.0, 1.0]]), epsilon=0.3, allowed=np.ones((1, 3), dtype=bool))
+    assert chances[0] == pytest.approx([0.1, 0.8, 0.1])

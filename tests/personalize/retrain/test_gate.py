@@ -5,8 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from personalize.retrain.decisions import Choices
 from personalize.retrain.evaluation import Evaluation
-from personalize.retrain.gate import CONFIDENCE, MIN_HOLDOUT_CLICKS, Match, bootstrap_interval, judge
+from personalize.retrain.gate import (
+    CONFIDENCE,
+    MIN_HOLDOUT_CLICKS,
+    Match,
+    bootstrap_interval,
+    judge,
+    worth_of,
+)
 
 RNG = np.random.default_rng(6)
 N_USERS, PER_USER = 200, 20
@@ -94,3 +102,59 @@ def test_the_interval_covers_as_often_as_it_says_although_rows_of_a_user_are_ali
         low, high = bootstrap_interval(values, user, seed=world)
         covered += low < 0 < high
     assert covered / 200 == pytest.approx(CONFIDENCE, abs=0.06)
+
+
+def logged(challenger: float, champion: float, *, n: int = 20_000, floor: float = 0.1) -> Choices:
+    """Two styles shown half the time each; the first is clicked 30 % of the time, the second 10 %.
+
+    challenger, champion: how often each would show the first.
+    """
+    rng = np.random.default_rng(1)
+    first = rng.random(n) < 0.5
+    chance = np.where(first, 0.3, 0.1)
+    return Choices(
+        reward=(rng.random(n) < chance).astype(float),
+        propensity=np.full(n, 0.5),
+        user=np.arange(n) // 10,
+        challenger=np.where(first, challenger, 1 - challenger),
+        champion=np.where(first, champion, 1 - champion),
+        predicted_reward=np.full(n, 0.2),
+        challenger_value=np.full(n, 0.2),
+        champion_value=np.full(n, 0.2),
+    )
+
+
+GOOD = Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY)
+
+
+def test_every_estimator_finds_what_the_challenger_would_earn() -> None:
+    for uplift in worth_of(logged(0.9, 0.1)):
+        assert uplift.effect == pytest.approx(0.8 * 0.2, abs=0.02)
+        assert uplift.ci_low is not None
+        assert 0 < uplift.ci_low < 0.16 < uplift.ci_high
+
+
+def test_a_challenger_that_would_earn_surely_less_is_refused_however_well_it_predicts() -> None:
+    decision = judge(GOOD, None, logged(0.1, 0.9), seed=0)
+    assert not decision.promote
+    assert decision.reasons[0].startswith("off-policy value: would surely earn less, -1")
+    assert judge(GOOD, None, logged(0.9, 0.1), seed=0).promote
+
+
+@pytest.mark.parametrize(("needs_support", "promote"), [(False, True), (True, False)])
+def test_a_log_that_cannot_tell_is_said_with_the_reason_and_refuses_when_asked_to(
+    needs_support: bool, promote: bool
+) -> None:
+    few = logged(0.9, 0.1, n=60)
+    decision = judge(GOOD, None, few, seed=0, needs_support=needs_support)
+    assert decision.promote is promote
+    said = "; ".join(decision.reasons)
+    assert "the log cannot tell, the challenger: the log is worth only" in said
+    assert decision.to_dict()["off_policy"]["dr"]["effect"] is None
+
+
+def test_objections_to_the_log_refuse_whatever_was_measured() -> None:
+    decision = judge(GOOD, None, seed=0).refused_for(["part of the log is missing"])
+    assert not decision.promote
+    assert decision.reasons[0] == "part of the log is missing"
+    assert judge(GOOD, None, seed=0).refused_for([]).promote

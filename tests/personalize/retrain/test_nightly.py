@@ -6,74 +6,27 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
-from factories import make_product
-from logs import products_on_offer, styles_on_offer
+from recorded import AS_OF, OpenShop
 from sqlalchemy import Engine, delete
 
-from personalize.data.catalogue import register_styles
 from personalize.data.database import open_database, reading, writing
-from personalize.data.events import record_events, record_slates
-from personalize.data.records import PageRequest
 from personalize.data.registry import acquire_lease, challenger, champion, read_model_versions
-from personalize.data.schema import Lease
+from personalize.data.schema import Lease, Slate, User
+from personalize.engine import Engine as ShopEngine
 from personalize.errors import RetrainInProgress
 from personalize.models import load_scorer
 from personalize.models.artifact import MODEL
 from personalize.retrain import RetrainReport, nightly, retrain
+from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
-from personalize.simulate.shop import FIRST_DAY, Shop, ShopSettings
-from personalize.simulate.worlds import World, WorldShape
+from personalize.simulate.shop import FIRST_DAY
 
-STYLES = styles_on_offer(6, width=4)
-PRODUCTS = products_on_offer(8, 2)
-DAYS = 6
-AS_OF = FIRST_DAY + timedelta(days=DAYS)
-OpenShop = Callable[..., tuple[Engine, Settings]]
-
-
-@pytest.fixture(scope="module")
-def recorded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that holds a week of a simulated shop whose shoppers have strong tastes."""
-    path = tmp_path_factory.mktemp("recorded") / "personalize.sqlite3"
-    shutil.copyfile(sqlite_template, path)
-    shape = WorldShape(n_shoppers=100, visits_per_day=3.0, base_rate=0.08, taste_spread=1.6)
-    shop = Shop(
-        World(4, STYLES, PRODUCTS, shape), STYLES, ShopSettings(policies=("random", "popular")), seed=4
-    )
-    shop.run(DAYS, retrains=False)
-    database = open_database(f"sqlite:///{path}")
-    with writing(database) as session:
-        register_styles(session, STYLES[:-1], FIRST_DAY)
-        for product in PRODUCTS:
-            make_product(session, product.product_id, category=product.category)
-        slates: dict[str, list] = {}
-        for one in shop.shown:
-            slates.setdefault(one.slate_id, []).append(one)
-        record_slates(
-            session,
-            [
-                (PageRequest(shown[0].user_id, (), shown[0].shown_at, {}), slate_id, shown)
-                for slate_id, shown in slates.items()
-            ],
-        )
-        record_events(session, shop.events, AS_OF)
-    database.dispose()
-    return path
-
-
-@pytest.fixture
-def open_shop(recorded: Path, tmp_path: Path) -> OpenShop:
-    """Opens the recorded shop in a data folder of the test's own."""
-
-    def open_one(**values: object) -> tuple[Engine, Settings]:
-        settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
-        if not settings.sqlite_path.exists():
-            shutil.copyfile(recorded, settings.sqlite_path)
-        return open_database(settings.resolved_database_url), settings
-
-    return open_one
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def serving(engine: Engine) -> str | None:
@@ -102,6 +55,7 @@ def test_a_night_promotes_a_ranker_that_loads_and_says_what_it_rests_on(open_sho
 def test_the_next_night_is_judged_against_the_champion_on_the_same_rows(open_shop: OpenShop) -> None:
     engine, settings = open_shop()
     first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
+    promote_by_hand(engine, settings, str(first.model_version), AS_OF)
     second = retrain(engine, settings, as_of=AS_OF)
     assert second.champion_version == first.model_version
     assert [one.model_version for one in second.evaluations][2] == first.model_version
@@ -156,27 +110,125 @@ def test_an_empty_shop_is_refused_in_words(database_url: str, tmp_path: Path) ->
     engine.dispose()
 
 
-def test_shuffled_clicks_are_refused_and_the_champion_stays(
-    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+Poison = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+
+def shuffled(log: "pd.DataFrame") -> "pd.DataFrame":
+    """What came of each impression, given to another."""
+    order = np.random.default_rng(0).permutation(len(log))
+    delays = {
+        name: (log[name] - log["shown_at"]).to_numpy()[order] for name in ("clicked_at", "purchased_at")
+    }
+    return log.assign(**{name: log["shown_at"] + delay for name, delay in delays.items()})
+
+
+def with_a_bot(log: "pd.DataFrame") -> "pd.DataFrame":
+    """The most active user clicks all that is shown."""
+    bot = log["user_id"].value_counts().index[0]
+    at = log["clicked_at"].where(log["user_id"] != bot, log["shown_at"] + timedelta(seconds=1))
+    return log.assign(clicked_at=at)
+
+
+def half(log: "pd.DataFrame") -> "pd.DataFrame":
+    return log.sample(frac=0.5, random_state=0).sort_values(["shown_at", "impression_id"], ignore_index=True)
+
+
+def without_the_evening(log: "pd.DataFrame") -> "pd.DataFrame":
+    return log[log["shown_at"] < AS_OF - timedelta(hours=9)].reset_index(drop=True)
+
+
+def without_late_clicks(log: "pd.DataFrame") -> "pd.DataFrame":
+    is_lost = (log["shown_at"] >= AS_OF - timedelta(days=1)) & (log.index % 3 > 0)
+    return log.assign(clicked_at=log["clicked_at"].mask(is_lost))
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (shuffled, "does not clear the bar"),
+        (with_a_bot, "look like a bot's: user 'shopper-"),
+        (half, "part of the log is missing: of "),
+        (without_the_evening, "part of the latest day is missing"),
+        (without_late_clicks, "clicks of the latest day are missing"),
+    ],
+)
+def test_a_poisoned_night_is_refused_with_the_reason_and_the_champion_stays(
+    poison: Poison, reason: str, trained_shop: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, settings = open_shop()
-    first = retrain(engine, settings, as_of=AS_OF - timedelta(days=1))
-    honest = nightly.read_log
-
-    def poisoned(*args: object, **values: object) -> object:
-        log = honest(*args, **values)  # type: ignore[arg-type]
-        shuffled = log["user_id"].sample(frac=1.0, random_state=0).to_numpy()
-        return log.assign(user_id=shuffled)
-
-    monkeypatch.setattr(nightly, "read_log", poisoned)
-    report = retrain(engine, settings, as_of=AS_OF)
+    engine = open_database(trained_shop.resolved_database_url)
+    before, honest = serving(engine), nightly.read_log
+    monkeypatch.setattr(nightly, "read_log", lambda *a, **values: poison(honest(*a, **values)))
+    report = retrain(engine, trained_shop, as_of=AS_OF, seed=5)
     assert report.verdict == "refused"
-    assert serving(engine) == first.model_version
+    assert any(reason in said for said in report.reasons)
+    assert serving(engine) == before
     with reading(engine) as session:
         latest = challenger(session)
         assert latest is not None
         assert latest.model_version == report.model_version
         assert latest.verdict["promote"] is False
+
+
+def test_an_honest_night_after_the_others_is_not_refused_for_its_log(trained_shop: Settings) -> None:
+    engine = open_database(trained_shop.resolved_database_url)
+    report = retrain(engine, trained_shop, as_of=AS_OF, seed=5)
+    assert report.verdict == "promoted", report.reasons
+    assert set(report.to_dict()["off_policy"]) == {"dr", "snips", "switch"}
+
+
+def test_two_nights_started_at_once_leave_one_complete_champion(open_shop: OpenShop) -> None:
+    engine, settings = open_shop()
+    engine.dispose()
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(2)
+    nights = [context.Process(target=night_at, args=(settings, start)) for _ in range(2)]
+    for night in nights:
+        night.start()
+    for night in nights:
+        night.join()
+    assert sorted(night.exitcode for night in nights) == [0, REFUSED]
+    engine = open_database(settings.resolved_database_url)
+    named = serving(engine)
+    assert [path.name for path in settings.models_dir.iterdir()] == [named]
+    load_scorer(settings.models_dir, str(named))
+
+
+REFUSED = 3
+
+
+def night_at(settings: Settings, start: Any) -> None:
+    start.wait()
+    try:
+        retrain(open_database(settings.resolved_database_url), settings, as_of=AS_OF)
+    except RetrainInProgress:
+        os._exit(REFUSED)
+    os._exit(0)
+
+
+def test_a_forgotten_user_leaves_no_trace_in_the_next_model(open_shop: OpenShop, tmp_path: Path) -> None:
+    """Forgotten in one shop, never there in the other: the bits of the next model are the same."""
+    engine, settings = open_shop()
+    with_user = retrain(engine, settings, as_of=AS_OF)
+    other = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    other.data_dir.mkdir()
+    shutil.copyfile(settings.sqlite_path, other.sqlite_path)
+    with ShopEngine.open(settings, clock=lambda: AS_OF) as shop:
+        user_id = shop.featured_users(1)[0] if shop.featured_users(1) else "shopper-0001"
+        assert shop.forget(user_id) > 0
+        memory = shop._knowledge._memory
+        assert user_id not in memory.history.users._codes
+        assert user_id not in memory.online.beliefs.users._codes
+        assert shop.forget(user_id) == 0
+    never_there = open_database(other.resolved_database_url)
+    with writing(never_there) as session:
+        for table in (Slate, User):
+            session.execute(delete(table).where(table.user_id == user_id))
+    forgotten, without = (
+        retrain(open_database(each.resolved_database_url), each, as_of=AS_OF) for each in (settings, other)
+    )
+    assert forgotten.model_version == without.model_version != with_user.model_version
+    first, second = (each.models_dir / str(without.model_version) / MODEL for each in (settings, other))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_broken_champion_is_replaced_by_a_challenger_that_clears_the_bar(open_shop: OpenShop) -> None:
@@ -191,7 +243,9 @@ def test_a_broken_champion_is_replaced_by_a_challenger_that_clears_the_bar(open_
 STEPS = (
     "remove_unfinished",
     "read_log",
+    "play",
     "read_examples",
+    "read_decisions",
     "challenge",
     "save_ranker",
     "load_scorer",

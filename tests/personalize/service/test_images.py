@@ -37,7 +37,7 @@ def test_the_picture_comes_with_an_impression_that_is_on_disk(client: TestClient
         (user_id, "mug-red", headers["style-id"], float(headers["propensity"]), headers["model-version"])
     ]
     assert 0 < float(headers["propensity"]) <= 1
-    assert headers["model-version"] == "popularity"
+    assert headers["model-version"] == "online"
 
 
 def test_nobody_may_cache_a_personal_picture(client: TestClient, user_id: str) -> None:

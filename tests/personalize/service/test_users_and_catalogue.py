@@ -20,7 +20,7 @@ def test_a_ranking_descends_and_its_propensities_are_a_distribution(client: Test
     scores = [style["score"] for style in ranking["styles"]]
     assert scores == sorted(scores, reverse=True)
     assert sum(style["propensity"] for style in ranking["styles"]) == pytest.approx(1)
-    assert ranking["model_version"] == "popularity"
+    assert ranking["model_version"] == "online"
     assert "original" not in [style["style_id"] for style in ranking["styles"]]
 
 
@@ -74,7 +74,7 @@ def test_the_service_is_ready_once_the_network_is_loaded(make_settings: Callable
         assert client.get("/healthz").json() == {"status": "ok"}
         backend.is_ready = True
         ready = client.get("/readyz").json()
-        assert (ready["status"], ready["model_version"]) == ("ready", "popularity")
+        assert (ready["status"], ready["model_version"]) == ("ready", "online")
 
 
 def test_a_database_at_another_revision_stops_the_start_and_says_what_to_run(

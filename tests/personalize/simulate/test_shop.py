@@ -44,7 +44,7 @@ def test_a_champion_is_found_and_named_in_the_log(lively: Shop) -> None:
     log = lively.log(as_of=FIRST_DAY + timedelta(days=7))
     of_personal = set(log.loc[log["policy"] == "personal", "model_version"])
     assert lively.champion is not None
-    assert {"popularity", lively.champion.ranker.model_version} <= of_personal
+    assert {"online", lively.champion.ranker.model_version} <= of_personal
 
 
 def test_every_user_keeps_one_policy(lively: Shop) -> None:

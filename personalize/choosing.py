@@ -1,0 +1,200 @@
+"""From what is known and what may be shown to one style per product, and why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalize.data.records import CatalogueProduct, PageRequest
+from personalize.data.schema import ORIGINAL
+from personalize.decisions import Explanation, RankedStyle, Ranking, Reason
+from personalize.features import FeatureFrame, Requests
+from personalize.knowledge import Knowledge
+from personalize.models.reasons import reasons_of
+from personalize.policy import Exploration, Plan, Rules, blend_weights, plan_styles
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One style to choose: of which product on which page, under which variant and policy."""
+
+    page: PageRequest
+    product: CatalogueProduct
+    variant: str | None
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was drawn, and the row of the plan that it was drawn from."""
+
+    style_id: str
+    propensity: float
+    model_version: str
+    style_weights: Mapping[str, float] | None
+    plan: Plan
+    row: int
+    frame: FeatureFrame
+    request: int
+
+    def propensities(self) -> dict[str, float]:
+        """Of every style that could have been shown; they sum to 1."""
+        chances = self.plan.propensities[self.row]
+        return {
+            style_id: float(chance)
+            for style_id, chance in zip(self.plan.style_ids, chances, strict=True)
+            if chance > 0
+        }
+
+    def explain(self) -> Explanation:
+        """The score of the style drawn, and the parts that sum to it."""
+        score = float(self.plan.scores[self.row, self.plan.style_ids.index(self.style_id)])
+        return Explanation(score, _reasons(self.frame, self.request, self.style_id, score))
+
+
+class Chooser:
+    """Plans and draws. Products that are alike to all that is known share one row of features."""
+
+    def __init__(self, knowledge: Knowledge, rules: Rules, exploration: Exploration) -> None:
+        self._knowledge = knowledge
+        self._rules = rules
+        self._exploration = exploration
+
+    def choose(self, pages: Sequence[Sequence[Want]], rng: np.random.Generator) -> Iterator[Choice]:
+        """One choice per want, page by page, in the order given."""
+        wants = [want for page in pages for want in page]
+        if not wants:
+            return iter(())
+        frame, request = self._frame(wants)
+        if self._rules.max_per_page is None:
+            rows = list(range(len(wants)))
+            return iter(self._draw(wants, rows, frame, request, self._allowed(wants, frame), rng))
+        return iter(self._choose_capped(pages, wants, frame, request, rng))
+
+    def rank(
+        self,
+        user_id: str,
+        product_id: str | None,
+        category: str | None,
+        now: datetime,
+        titles: Mapping[str, str],
+        k: int | None,
+        *,
+        explain: bool,
+    ) -> Ranking:
+        """Styles by descending score under the policy `personal`; ties fall to style_id."""
+        with self._knowledge.lock:
+            frame = self._knowledge.frame(Requests.of([user_id], [category], now))
+            plan = self._plan("personal", frame, None)
+        offered = [i for i, name in enumerate(plan.style_ids) if name != ORIGINAL]
+        order = sorted(offered, key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
+        styles = tuple(
+            RankedStyle(
+                plan.style_ids[i],
+                titles[plan.style_ids[i]],
+                score := float(plan.scores[0, i]),
+                float(plan.propensities[0, i]),
+                _reasons(frame, 0, plan.style_ids[i], score) if explain else (),
+            )
+            for i in order[:k]
+        )
+        return Ranking(user_id, product_id, plan.model_versions[0], styles)
+
+    def _frame(self, wants: Sequence[Want]) -> tuple[FeatureFrame, list[int]]:
+        """Features of the distinct requests, and which of them each want is."""
+        place: dict[tuple[int, str], int] = {}
+        first: list[Want] = []
+        request = []
+        for want in wants:
+            key = (id(want.page), want.product.category)
+            if key not in place:
+                place[key] = len(first)
+                first.append(want)
+            request.append(place[key])
+        requests = Requests.of(
+            [want.page.user_id for want in first],
+            [want.product.category for want in first],
+            [want.page.now for want in first],
+            [want.page.context for want in first],
+        )
+        return self._knowledge.frame(requests), request
+
+    def _allowed(self, wants: Sequence[Want], frame: FeatureFrame) -> NDArray[np.bool_]:
+        return np.array(
+            [
+                self._rules.allowed(
+                    frame.style_ids,
+                    want.product.product_id,
+                    want.product.category,
+                    want.page.now,
+                    want.page.excluded_styles,
+                )
+                for want in wants
+            ]
+        )
+
+    def _draw(
+        self,
+        wants: Sequence[Want],
+        rows: Sequence[int],
+        frame: FeatureFrame,
+        request: Sequence[int],
+        allowed: NDArray[np.bool_],
+        rng: np.random.Generator,
+    ) -> list[Choice]:
+        """Choices for some of the wants, given what each may be shown."""
+        chosen: dict[int, Choice] = {}
+        for policy in sorted({wants[row].policy for row in rows}):
+            mine = [row for row in rows if wants[row].policy == policy]
+            requests = [request[row] for row in mine]
+            plan = self._plan(policy, frame.take(requests), allowed[mine])
+            for n, (row, k) in enumerate(zip(mine, plan.draw(rng), strict=True)):
+                chosen[row] = Choice(
+                    plan.style_ids[k],
+                    float(plan.propensities[n, k]),
+                    plan.model_versions[n],
+                    blend_weights(plan, n, int(k)) if policy == BLEND else None,
+                    plan,
+                    n,
+                    frame,
+                    requests[n],
+                )
+        return [chosen[row] for row in rows]
+
+    def _choose_capped(
+        self,
+        pages: Sequence[Sequence[Want]],
+        wants: Sequence[Want],
+        frame: FeatureFrame,
+        request: Sequence[int],
+        rng: np.random.Generator,
+    ) -> Iterator[Choice]:
+        """Product by product: a style that stands on the page often enough is no candidate of the next.
+
+        A propensity is then the probability given what stands above, which is what was drawn from.
+        """
+        allowed = self._allowed(wants, frame)
+        row = 0
+        for page in pages:
+            n_shown = np.zeros(len(frame.style_ids) + 1, dtype=np.int64)
+            for _ in page:
+                allowed[row, :-1] &= n_shown[:-1] < (self._rules.max_per_page or 0)
+                [choice] = self._draw(wants, [row], frame, request, allowed, rng)
+                if choice.style_id in frame.style_ids:
+                    n_shown[frame.style_ids.index(choice.style_id)] += 1
+                yield choice
+                row += 1
+
+    def _plan(self, policy: str, frame: FeatureFrame, allowed: NDArray[np.bool_] | None) -> Plan:
+        return plan_styles(
+            policy, frame, ranker=self._knowledge.ranker, exploration=self._exploration, allowed=allowed
+        )
+
+
+def _reasons(frame: FeatureFrame, request: int, style_id: str, score: float) -> tuple[Reason, ...]:
+    candidate = (*frame.style_ids, ORIGINAL).index(style_id)
+    return tuple(Reason(*row) for row in reasons_of(frame, request, candidate, score))

@@ -1,0 +1,279 @@
+"""What is believed of every click before it happens, moved by every event: the online layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalize.features.context import context_groups
+from personalize.features.history import Codes
+from personalize.features.levels import Level, Spread
+from personalize.features.runs import Floats, Ints
+
+LEVELS = ("everybody", "category", "context", "user")
+"""What a style's log odds are the sum of, besides the base."""
+
+BASE_RATE = 0.03
+"""Click-through assumed of a shop with no data."""
+
+MAX_CONTEXT_GROUPS = 512
+"""Context groups that are told apart; what comes after is not looked at."""
+
+MAX_CONTEXTS = 16
+"""Context groups of one request; the first in the order of their names."""
+
+REFRESH_SHARE = 0.02
+REFRESH_AT_LEAST = 8
+OVERDUE = 2
+"""Slow levels are refreshed when so many showings, or that share of all, came since; by an event, or by
+a showing when it is that many times overdue."""
+
+TUNE_EVERY = 4
+"""Refreshes per step of tuning the priors."""
+
+PURCHASE_CLICKS = 1.0
+"""A purchase counts, for its user, as this many clicks more than the click before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefPrior:
+    """First variances of each level, chosen by measurement in `personalize.simulate`; data move them."""
+
+    everybody: Spread = field(default_factory=lambda: Spread(1.0, 0.05, 0.1))
+    category: Spread = field(default_factory=lambda: Spread(0.03, 0.05, 0.05))
+    context: Spread = field(default_factory=lambda: Spread(0.01, 0.02, 0.01))
+    user: Spread = field(default_factory=lambda: Spread(0.05, 0.3, 0.05))
+    position: Spread = field(default_factory=lambda: Spread(0.1, 1e-6, 1e-6))
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Who looks, at what, when: codes and moments of n requests.
+
+    users, categories (n,), -1 when never seen; contexts (n, J) with -1 for none, and their weights (n, J);
+    at_us (n,).
+    """
+
+    users: Ints
+    categories: Ints
+    contexts: Ints
+    weights: Floats
+    at_us: Ints
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: Ints) -> "Views":
+        return Views(
+            self.users[rows], self.categories[rows], self.contexts[rows], self.weights[rows], self.at_us[rows]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Log odds of a click for n requests x S styles.
+
+    parts (L, n, S) by `LEVELS`; base is common to all; spread (n, S) is the standard deviation of what
+    is believed of a style for everybody and for the category: large for a style that is new.
+    """
+
+    base: float
+    parts: Floats
+    spread: Floats
+
+    @property
+    def log_odds(self) -> Floats:
+        """(n, S)."""
+        total: Floats = self.base + self.parts.sum(axis=0)
+        return total
+
+    def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_]") -> "Scores":
+        """The scores of some of the requests."""
+        return Scores(self.base, self.parts[:, rows], self.spread[rows])
+
+
+class Beliefs:
+    """Log odds of a click as a sum of Gaussian beliefs about groups, each moved by every event.
+
+        log odds = logit(base) + everybody_s + category_cs + sum_j x_j context_js + user_us
+
+    All levels are the same thing, a `Level`: deviations over styles with a prior covariance made of the
+    likeness of content vectors, learned from the log. So a style that nobody has seen is believed to do
+    like those that look like it, a user's click speaks at once for styles that look alike, and where
+    users do not differ nothing is believed of them. A showing moves the users' level at once; the slow
+    levels, which many share, are solved again after each `REFRESH_SHARE` of showings.
+
+    The state depends on the events and their order alone: replaying the log gives it again.
+    """
+
+    def __init__(self, similarity: Floats, *, half_life_us: float, prior: BeliefPrior | None = None) -> None:
+        prior = prior or BeliefPrior()
+        self.users, self.categories, self.contexts = Codes(), Codes(), Codes()
+        self._base = float(np.log(BASE_RATE / (1 - BASE_RATE)))
+        self._levels = {
+            name: Level(similarity, getattr(prior, name), half_life_us) for name in (*LEVELS, "position")
+        }
+        self._n = self._refreshed_at = self._n_refreshes = 0
+        self._now_us = 0
+        self._refresh()
+
+    def views(
+        self,
+        user_ids: Sequence[str],
+        categories: Sequence[str | None],
+        contexts: Sequence[Mapping[str, object]],
+        at_us: Ints,
+        *,
+        learn: bool,
+    ) -> Views:
+        """Codes of requests; `learn` makes room for what is new."""
+        users, kinds = (
+            np.array([codes.add(name) for name in names], dtype=np.int64) if learn else codes.find(names)
+            for codes, names in ((self.users, user_ids), (self.categories, [c or "" for c in categories]))
+        )
+        groups = [context_groups(context, int(at)) for context, at in zip(contexts, at_us, strict=True)]
+        width = min(max(map(len, groups), default=0), MAX_CONTEXTS)
+        codes, weights = np.full((len(users), width), -1, dtype=np.int64), np.zeros((len(users), width))
+        for row, found in enumerate(groups):
+            for column, (name, weight) in enumerate(found[:width]):
+                codes[row, column] = self._context_code(name, learn=learn)
+                weights[row, column] = weight
+        return Views(users, kinds, codes, weights, at_us)
+
+    def score(self, views: Views) -> Scores:
+        """What is believed of every style for each request."""
+        everybody = np.broadcast_to(self._means["everybody"][0], (len(views), self.n_styles))
+        category = self._looked_up("category", views.categories)
+        context = np.zeros((len(views), self.n_styles))
+        for column in range(views.contexts.shape[1]):
+            context += views.weights[:, column, None] * self._looked_up("context", views.contexts[:, column])
+        user = self._user_means(views)
+        known = _or_last(views.categories, len(self._category_variance))
+        spread = np.sqrt(self._everybody_variance + self._category_variance[known])
+        return Scores(self._base, np.stack([everybody, category, context, user]), spread)
+
+    def show(self, views: Views, scores: Scores, styles: Ints, positions: Ints) -> None:
+        """Learn that these styles, (n,), were shown; `scores` is what `score` said of the views before."""
+        depth = np.log1p(positions)
+        rows = np.arange(len(views))
+        parts = scores.parts[:, rows, styles]
+        expected = _sigmoid(scores.base + parts.sum(axis=0) + depth * self._means["position"][0, styles])
+        weight = expected * (1 - expected)
+        for level, groups, x, mean in self._groups(views, depth):
+            current = mean[rows, styles] if mean is not None else parts[LEVELS.index(level)]
+            self._levels[level].add(
+                groups,
+                styles,
+                views.at_us,
+                precision=x * x * weight,
+                information=x * x * weight * current - x * expected,
+            )
+        self._count(len(views), views.at_us, is_event=False)
+
+    def click(self, views: Views, styles: Ints, positions: Ints, at_us: Ints) -> None:
+        """Learn that these showings, as they were shown, were clicked at `at_us`."""
+        for level, groups, x, _ in self._groups(views, np.log1p(positions)):
+            self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
+        self._count(0, at_us, is_event=True)
+
+    def purchase(self, views: Views, styles: Ints) -> None:
+        """Learn that these showings led to a purchase: more of the user's taste."""
+        bonus = np.full(len(views), PURCHASE_CLICKS)
+        self._levels["user"].add(views.users, styles, views.at_us, precision=0.0, information=bonus)
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is believed of a user."""
+        self._levels["user"].forget(int(self.users.find([user_id])[0]))
+        self.users.forget(user_id)
+
+    @property
+    def n_styles(self) -> int:
+        return len(self._levels["user"].kernel)
+
+    @property
+    def variances(self) -> dict[str, Floats]:
+        """Prior variances of each level as they were learned: overall, alike, own."""
+        return {name: level.variances for name, level in self._levels.items()}
+
+    def evidence(self, users: Ints) -> Floats:
+        """How much is known of each user, in expected click variance, (n,)."""
+        return self._levels["user"].evidence(users)
+
+    def _user_means(self, views: Views) -> Floats:
+        """Each user's means once for each moment: a page asks for many products."""
+        pages, page = np.unique(np.stack([views.users, views.at_us]), axis=1, return_inverse=True)
+        means: Floats = self._levels["user"].means(pages[0], pages[1])[page]
+        return means
+
+    def _groups(self, views: Views, depth: Floats) -> "list[tuple[str, Ints, Floats, Floats | None]]":
+        """Per level and group column: codes, weights, and the group's own means where the part is a sum."""
+        ones, shop = np.ones(len(views)), np.zeros(len(views), dtype=np.int64)
+        groups: list[tuple[str, Ints, Floats, Floats | None]] = [
+            ("everybody", shop, ones, None),
+            ("category", views.categories, ones, None),
+            ("user", views.users, ones, None),
+            (
+                "position",
+                shop,
+                depth,
+                np.broadcast_to(self._means["position"][0], (len(views), self.n_styles)),
+            ),
+        ]
+        for column in range(views.contexts.shape[1]):
+            codes = views.contexts[:, column]
+            groups.append(("context", codes, views.weights[:, column], self._looked_up("context", codes)))
+        return groups
+
+    def _context_code(self, name: str, *, learn: bool) -> int:
+        if learn and len(self.contexts) < MAX_CONTEXT_GROUPS:
+            return self.contexts.add(name)
+        return int(self.contexts.find([name])[0])
+
+    def _looked_up(self, level: str, codes: Ints) -> Floats:
+        """Means as of the last refresh, (n, S); zeros for a group that was not there."""
+        means = self._means[level]
+        looked_up: Floats = means[_or_last(codes, len(means))]
+        return looked_up
+
+    def refreshes(self, n_shown: Ints, *, is_event: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether the slow levels would be refreshed at items before which so many more were shown."""
+        total = self._n + n_shown
+        due = np.maximum(REFRESH_AT_LEAST, (REFRESH_SHARE * total).astype(np.int64))
+        refreshed: NDArray[np.bool_] = total - self._refreshed_at >= np.where(is_event, 1, OVERDUE) * due
+        return refreshed
+
+    def _count(self, n_shown: int, at_us: Ints, *, is_event: bool) -> None:
+        self._n += n_shown
+        self._now_us = max(self._now_us, int(at_us.max(initial=0)))
+        if self.refreshes(np.zeros(1, dtype=np.int64), is_event=np.array([is_event]))[0]:
+            self._refreshed_at = self._n
+            self._n_refreshes += 1
+            if self._n_refreshes % TUNE_EVERY == 0:
+                for name in ("category", "context", "user"):
+                    self._levels[name].tune(self._now_us)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Solve the slow levels; a row of zeros at the end stands for groups that are not there."""
+        self._means = {}
+        for name in ("everybody", "category", "context", "position"):
+            groups = np.arange(max(len(self._levels[name]), 1))
+            means = self._levels[name].means(groups, np.full(len(groups), self._now_us))
+            self._means[name] = np.vstack([means, np.zeros_like(means[:1])])
+        one = np.zeros(1, dtype=np.int64)
+        self._everybody_variance = self._levels["everybody"].variances_of(one, one + self._now_us)[0]
+        kinds = np.append(np.arange(len(self._levels["category"])), -1)
+        self._category_variance = self._levels["category"].variances_of(
+            kinds, np.full(len(kinds), self._now_us)
+        )
+
+
+def _or_last(codes: Ints, size: int) -> Ints:
+    """Codes as rows of a table of that size, the last row for those that are not in it."""
+    return np.where((codes >= 0) & (codes < size - 1), codes, size - 1)
+
+
+def _sigmoid(log_odds: Floats) -> Floats:
+    inside: Floats = 0.5 * (1 + np.tanh(log_odds / 2))
+    return inside

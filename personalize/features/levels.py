@@ -1,0 +1,186 @@
+"""What is believed of many groups at once, each a Gaussian over the styles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalize.features.runs import Floats, Ints
+
+GROWTH = 2
+TUNE_GROUPS = 48
+"""Groups, those with most evidence, that one step of `tune` looks at; bounds its time."""
+
+MIN_TUNE_GROUPS = 5
+MIN_EVIDENCE = 0.3
+"""Summed information weight, in expected click variance, below which a group says nothing of the prior."""
+
+PRIOR_WEIGHT = 5.0
+"""How many known effects the first variances are worth."""
+
+MOST_SHARE = 4.0
+"""Times its first value beyond which no variance is tuned: a step too wide would feed on itself."""
+
+LEAST_SHARE = 0.02
+"""A variance does not fall below this share of its first value, so that it can grow again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Variances, in squared log odds, of a group's deviations before anything is known of it.
+
+    `overall` lifts all styles together, `alike` is shared by styles whose content vectors are alike,
+    `own` belongs to one style alone.
+    """
+
+    overall: float
+    alike: float
+    own: float
+
+
+class Level:
+    """Deviations d_g of groups g from what the other levels expect, in log odds, over S styles.
+
+    Before any data d_g ~ N(0, K), K = overall * 11' + alike * similarity + own * I. A showing of style s
+    that is expected to be clicked with probability p, and counts with weight x, adds at s
+        precision  += x^2 p (1 - p)            information += x^2 p (1 - p) d_s - x p
+    and its click, whenever it comes, information += x: the logistic likelihood, expanded where it was
+    shown, is linear in the outcome. So the state is a sum over events, in any order, and
+        mean = K (I + diag(precision) K)^-1 information.
+    Sums halve every `half_life_us`.
+
+    Source: extended Kalman filter in information form, as in West, Harrison and Migon, JASA 1985; ours
+    keeps the evidence of a group diagonal, which is exact, because a showing is of one style.
+    """
+
+    def __init__(self, similarity: Floats, spread: Spread, half_life_us: float) -> None:
+        size = len(similarity)
+        self._bases = (np.ones((size, size)), similarity, np.eye(size))
+        self._first = np.array([spread.overall, spread.alike, spread.own])
+        self.variances = self._first.copy()
+        self._half_life_us = half_life_us
+        self._precision = np.zeros((1, size))
+        self._information = np.zeros((1, size))
+        self._at_us = np.zeros(1, dtype=np.int64)
+        self._n = 0
+        self.kernel = self._kernel()
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(
+        self, groups: Ints, styles: Ints, at_us: Ints, *, precision: Floats | float, information: Floats
+    ) -> None:
+        """Add evidence of (n,) events to their groups; groups of -1 are left out."""
+        known = groups >= 0
+        if not known.all():
+            groups, styles, at_us = groups[known], styles[known], at_us[known]
+            information = information[known]
+            precision = precision if isinstance(precision, float) else precision[known]
+        if not len(groups):
+            return
+        self._reserve(int(groups.max()) + 1)
+        self._age(groups, at_us)
+        fresh = np.exp2((at_us - self._at_us[groups]) / self._half_life_us)
+        np.add.at(self._precision, (groups, styles), precision * fresh)
+        np.add.at(self._information, (groups, styles), information * fresh)
+
+    def means(self, groups: Ints, at_us: Ints) -> Floats:
+        """Posterior means of groups as of their moments, (n, S); zeros where nothing is known."""
+        means = np.zeros((len(groups), len(self.kernel)))
+        known = np.flatnonzero((groups >= 0) & (groups < self._n))
+        if len(known):
+            precision, information = self._evidence(groups[known], at_us[known])
+            means[known] = self._solve(precision, information) @ self.kernel
+        return means
+
+    def variances_of(self, groups: Ints, at_us: Ints) -> Floats:
+        """Posterior variances of groups, (n, S)."""
+        prior = np.diag(self.kernel)
+        variances = np.repeat(prior[None, :], len(groups), axis=0)
+        known = np.flatnonzero((groups >= 0) & (groups < self._n))
+        if len(known):
+            weights = self._weights(self._evidence(groups[known], at_us[known])[0])
+            variances[known] -= np.einsum("st,ntu,us->ns", self.kernel, weights, self.kernel, optimize=True)
+        return np.maximum(variances, 0.0)
+
+    def tune(self, at_us: int) -> None:
+        """One step towards the variances under which the groups' evidence is likeliest.
+
+        With a = (K + D^-1)^-1 d the whitened deviations and Q = (K + D^-1)^-1, each variance is scaled by
+            sqrt(sum_g a' B a / sum_g tr(B Q)),
+        both sums with an inverse gamma prior around the first value, worth `PRIOR_WEIGHT` effects. Where
+        nobody deviates from what is expected the variances fall towards 0, and with them all that is
+        believed of groups.
+
+        Source: minorization-maximization for variance components, Zhou et al., JCGS 2019.
+        """
+        groups = self._telling()
+        if len(groups) < MIN_TUNE_GROUPS:
+            return
+        moments = np.full(len(groups), at_us, dtype=np.int64)
+        precision, information = self._evidence(groups, moments)
+        weights = self._weights(precision)
+        whitened = self._solve(precision, information)
+        for part, basis in enumerate(self._bases):
+            now = self.variances[part]
+            found = np.einsum("ns,st,nt->", whitened, basis, whitened, optimize=True)
+            expected = np.einsum("nst,st->", weights, basis)
+            found += PRIOR_WEIGHT * self._first[part] / now**2
+            self.variances[part] = now * np.sqrt(found / (expected + PRIOR_WEIGHT / now))
+        self.variances = np.clip(self.variances, LEAST_SHARE * self._first, MOST_SHARE * self._first)
+        self.kernel = self._kernel()
+
+    def forget(self, group: int) -> None:
+        """Drop all evidence of one group."""
+        if 0 <= group < self._n:
+            self._precision[group] = self._information[group] = 0.0
+
+    def evidence(self, groups: Ints) -> Floats:
+        """Summed precision of each group, (n,)."""
+        total = np.zeros(len(groups))
+        known = (groups >= 0) & (groups < self._n)
+        total[known] = self._precision[groups[known]].sum(axis=1)
+        return total
+
+    def _kernel(self) -> Floats:
+        kernel: Floats = np.einsum("p,pst->st", self.variances, np.stack(self._bases))
+        return kernel
+
+    def _telling(self) -> Ints:
+        """The groups with most evidence, of those with enough."""
+        evidence = self._precision[: self._n].sum(axis=1)
+        most = np.argsort(-evidence, kind="stable")[:TUNE_GROUPS]
+        telling: Ints = most[evidence[most] > MIN_EVIDENCE]
+        return telling
+
+    def _evidence(self, groups: Ints, at_us: Ints) -> tuple[Floats, Floats]:
+        decay = np.exp2(np.minimum(self._at_us[groups] - at_us, 0) / self._half_life_us)[:, None]
+        return self._precision[groups] * decay, self._information[groups] * decay
+
+    def _solve(self, precision: Floats, information: Floats) -> Floats:
+        """(I + D K)^-1 information, (n, S)."""
+        matrix = np.eye(len(self.kernel)) + precision[:, :, None] * self.kernel
+        return np.linalg.solve(matrix, information[:, :, None])[:, :, 0].astype(np.float64)
+
+    def _weights(self, precision: Floats) -> Floats:
+        """(K + D^-1)^-1, (n, S, S), also where D is zero."""
+        size = len(self.kernel)
+        matrix = np.eye(size) + precision[:, :, None] * self.kernel
+        return np.linalg.solve(matrix, precision[:, :, None] * np.eye(size)).astype(np.float64)
+
+    def _reserve(self, size: int) -> None:
+        if size > len(self._precision):
+            more = max(size, GROWTH * len(self._precision)) - len(self._precision)
+            self._precision = np.pad(self._precision, ((0, more), (0, 0)))
+            self._information = np.pad(self._information, ((0, more), (0, 0)))
+            self._at_us = np.pad(self._at_us, (0, more))
+        self._n = max(self._n, size)
+
+    def _age(self, groups: Ints, at_us: Ints) -> None:
+        """Bring the groups' sums to the latest of their moments."""
+        touched = np.unique(groups)
+        before = self._at_us[touched]
+        np.maximum.at(self._at_us, groups, at_us)
+        decay = np.exp2((before - self._at_us[touched]) / self._half_life_us)[:, None]
+        self._precision[touched] *= decay
+        self._information[touched] *= decay

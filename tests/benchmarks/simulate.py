@@ -1,0 +1,41 @@
+"""The README's table of policies in known worlds; about 10 CPU minutes in full.
+
+python tests/benchmarks/simulate.py [OUT.json] [IMPRESSIONS]
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from personalize.simulate.arena import run
+from personalize.simulate.latent import WORLDS
+from personalize.simulate.report import summarise
+
+POLICIES = ("personal", "linucb", "popularity", "beta-thompson")
+SEEDS = (1, 2, 3)
+
+
+def shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def main() -> None:
+    impressions = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    results = []
+    for world, spec in WORLDS.items():
+        for policy in POLICIES:
+            results += [run(spec, policy, seed, n_impressions=impressions) for seed in SEEDS]
+        for row in summarise([one for one in results if one.world == world]):
+            print(
+                f"{world:15} {row['policy']:14} capture {shown(row['capture'], '.3f'):6} "
+                f"click rate {row['click_rate']:.4%}  over the bar {row['against_bar']:+.2%}  "
+                f"over random {row['against_random']:+.2%}  new {shown(row['new_style_share'], '.2f')}",
+                flush=True,
+            )
+        if len(sys.argv) > 1:
+            answer = {"summary": summarise(results), "runs": [one.to_dict() for one in results]}
+            Path(sys.argv[1]).write_text(json.dumps(answer, indent=1))
+
+
+if __name__ == "__main__":
+    main()

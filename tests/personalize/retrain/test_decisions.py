@@ -1,0 +1,68 @@
+"""Decisions with all their candidates, and what two policies would have done in them."""
+
+from datetime import timedelta
+
+import numpy as np
+from logs import impression, log_of, styles_on_offer
+
+from personalize.features import StyleSpace
+from personalize.features.history import microseconds
+from personalize.models import load_scorer
+from personalize.models.calibration import AS_IS
+from personalize.policy import Exploration
+from personalize.retrain import decisions as decisions_module
+from personalize.retrain.decisions import Decisions, choices, decision_rows, read_decisions
+from personalize.retrain.training import play
+from personalize.settings import Settings
+
+SPACE = StyleSpace.of(styles_on_offer(8, width=4))
+WINDOWS = {"half_life": timedelta(days=14), "attribution_window": timedelta(days=1)}
+
+
+def read(rows: list[dict], *, hours: float = 0.0) -> Decisions:
+    log = log_of(rows)
+    since = log["shown_at"].min() + timedelta(hours=hours)
+    is_read = decision_rows(log, SPACE, since_us=microseconds(since.to_pydatetime()))
+    played = play(log, SPACE, **WINDOWS, keep=is_read)
+    return read_decisions(log, SPACE, played, is_read, attribution_window=WINDOWS["attribution_window"])
+
+
+def test_only_held_back_decisions_that_had_a_choice_count() -> None:
+    rows = [
+        impression(hours=0.0),
+        impression(hours=5.0, style_id="style-03", propensity=0.25, clicked_after=0.1),
+        impression(hours=6.0, propensity=1.0),
+        impression(hours=7.0, style_id="retired"),
+    ]
+    seen = read(rows, hours=4.0)
+    assert seen.shown.tolist() == [3]
+    assert seen.propensity.tolist() == [0.25]
+    assert seen.reward.tolist() == [1.0]
+    assert seen.frame.n_candidates == len(SPACE)
+    assert not len(read(rows, hours=8.0))
+
+
+def test_past_the_bound_whole_users_are_left_out(monkeypatch: object) -> None:
+    rows = [impression(f"user-{n % 10}", hours=n) for n in range(100)]
+    everybody = read(rows)
+    monkeypatch.setattr(decisions_module, "MAX_DECISIONS", 50)  # type: ignore[attr-defined]
+    some = read(rows)
+    assert len(everybody) == 100
+    assert len(some) == 50
+    assert len(set(some.user)) == 5
+
+
+def test_probabilities_are_those_of_the_policy_and_average_the_reward_model(
+    trained_shop: Settings,
+) -> None:
+    [version, *_] = (folder.name for folder in trained_shop.models_dir.iterdir())
+    ranker = load_scorer(trained_shop.models_dir, version)
+    seen = read([impression(f"user-{n % 3}", f"style-{n % 8:02d}", hours=n) for n in range(40)])
+    chosen = choices(seen, ranker, None, exploration=Exploration(floor=1.0), calibration=AS_IS)
+    np.testing.assert_allclose(chosen.challenger, 1 / 8)
+    np.testing.assert_allclose(chosen.champion, 1 / 8)
+    np.testing.assert_allclose(chosen.challenger_value, chosen.champion_value)
+    greedy = choices(seen, ranker, None, exploration=Exploration(), calibration=AS_IS)
+    least = Exploration().floor / 8
+    assert np.all((greedy.challenger > least - 1e-12) & (greedy.challenger <= 1))
+    assert np.all((greedy.champion_value > 0) & (greedy.champion_value < 1))
