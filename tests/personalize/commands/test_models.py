@@ -68,7 +68,7 @@ def test_a_rollback_takes_under_a_second_and_a_running_engine_follows(trained_sh
         assert engine.model_version == before
         assert answer("rollback", settings=trained_shop) == {"taken_back": before, "champion": None}
         assert engine.refresh()
-        assert engine.model_version == "popularity"
+        assert engine.model_version == "online"
         assert not engine.refresh()
 
 
