@@ -29,10 +29,10 @@ OVERDUE = 2
 """Slow levels are refreshed when so many showings, or that share of all, came since; by an event, or by
 a showing when it is that many times overdue."""
 
-TUNE_EVERY = 4
+TUNE_EVERY = 2
 """Refreshes per step of tuning the priors."""
 
-PURCHASE_CLICKS = 1.0
+PURCHASE_CLICKS = 0.25
 """A purchase counts, for its user, as this many clicks more than the click before it."""
 
 
@@ -43,7 +43,7 @@ class BeliefPrior:
     everybody: Spread = field(default_factory=lambda: Spread(1.0, 0.05, 0.1))
     category: Spread = field(default_factory=lambda: Spread(0.03, 0.05, 0.05))
     context: Spread = field(default_factory=lambda: Spread(0.01, 0.02, 0.01))
-    user: Spread = field(default_factory=lambda: Spread(0.05, 0.3, 0.05))
+    user: Spread = field(default_factory=lambda: Spread(0.02, 0.1, 0.02))
     position: Spread = field(default_factory=lambda: Spread(0.1, 1e-6, 1e-6))
 
 
