@@ -1,6 +1,6 @@
 """An experiment's version, traffic, layer, metrics and windows, and the version of each assignment.
 
-Revises: tables_and_views
+Revises: ratings_of_pairs
 Made on: 2026-11-24
 """
 

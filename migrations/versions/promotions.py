@@ -1,6 +1,6 @@
 """Remember every promotion, so that one can be taken back.
 
-Revises: tables_and_views
+Revises: experiment_definitions
 Made on: 2026-11-24
 """
 

@@ -45,8 +45,9 @@ class Items:
     @classmethod
     def of(cls, log: "pd.DataFrame", index: Mapping[str, int], window_us: int) -> "Items":
         """The items of a log; showings of styles that `index` does not know are left out."""
-        styles = log["style_id"].map(index).fillna(-1).to_numpy(dtype=np.int64)
+        styles: Ints = log["style_id"].map(index).fillna(-1).to_numpy(dtype=np.int64)
         rows = np.flatnonzero(styles >= 0)
+        styles = styles[rows]
         log = log.iloc[rows]
         shown_us = column_us(log["shown_at"])
         users = log["user_id"].factorize()[0].astype(np.int64)
@@ -73,7 +74,7 @@ class Items:
             log["category"].tolist(),
             _contexts(log),
             shown_us,
-            styles[rows],
+            styles,
             log["position"].to_numpy(dtype=np.int64),
             happened[0],
             happened[1],
