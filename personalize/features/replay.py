@@ -45,7 +45,7 @@ class Items:
     @classmethod
     def of(cls, log: "pd.DataFrame", index: Mapping[str, int], window_us: int) -> "Items":
         """The items of a log; showings of styles that `index` does not know are left out."""
-        styles = log["style_id"].map(index).fillna(-1).to_numpy(dtype=np.int64)
+        styles: Ints = np.array(log["style_id"].map(index).fillna(-1), dtype=np.int64)
         rows = np.flatnonzero(styles >= 0)
         log = log.iloc[rows]
         shown_us = column_us(log["shown_at"])

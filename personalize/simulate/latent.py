@@ -166,7 +166,7 @@ class LatentWorld:
         odds = self._base + self._log_odds(visits.shoppers, visits.categories, done)
         odds += self._swing[int(done / self.spec.n_impressions * self.spec.days)]
         seen = (1.0 + visits.positions) ** -self.spec.position_decay
-        chances = seen[:, None] / (1 + np.exp(-odds))
+        chances: Floats = seen[:, None] / (1 + np.exp(-odds))
         chances[self.is_bot[visits.shoppers]] = BOT_RATE
         return chances
 

@@ -213,7 +213,7 @@ def test_a_forgotten_user_leaves_no_trace_in_the_next_model(open_shop: OpenShop,
     with ShopEngine.open(settings, clock=lambda: AS_OF) as shop:
         user_id = shop.featured_users(1)[0] if shop.featured_users(1) else "shopper-0001"
         assert shop.forget(user_id) > 0
-        assert user_id not in shop._knowledge._history.users._codes
+        assert user_id not in shop._knowledge._memory.history.users._codes
         assert shop.forget(user_id) == 0
     never_there = open_database(other.resolved_database_url)
     with writing(never_there) as session:
