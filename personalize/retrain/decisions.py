@@ -116,7 +116,7 @@ def choices(
     """What both rankers would have done under the same exploration.
 
     Args:
-        champion: None is popularity.
+        champion: None is the online layer alone, which serves while there is no champion.
         calibration: of popularity, which is the model of the reward; fitted on earlier days.
     """
     new, old = (_probabilities(ranker, decisions.frame, exploration) for ranker in (challenger, champion))

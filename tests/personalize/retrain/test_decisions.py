@@ -63,6 +63,6 @@ def test_probabilities_are_those_of_the_policy_and_average_the_reward_model(
     np.testing.assert_allclose(chosen.champion, 1 / 8)
     np.testing.assert_allclose(chosen.challenger_value, chosen.champion_value)
     greedy = choices(seen, ranker, None, exploration=Exploration(), calibration=AS_IS)
-    least = Exploration().floor / 8
-    assert np.all((greedy.challenger > least - 1e-12) & (greedy.challenger <= 1))
-    assert np.all((greedy.champion_value > 0) & (greedy.champion_value < 1))
+    least = Exploration().floor / 8 - 1e-12
+    assert np.all((greedy.challenger >= least) & (greedy.challenger <= 1))
+    assert np.all((greedy.champion >= least) & (greedy.champion <= 1))
