@@ -43,6 +43,9 @@ def evaluate(
     least_recognised: Annotated[
         float, typer.Option(min=0, help="The default pair must be recognised so often, relative to clean.")
     ] = 0.85,
+    least_similar: Annotated[
+        float, typer.Option(min=0, max=1, help="The default pair must have such an SSIM to the photo.")
+    ] = 0.60,
     write_default: Annotated[
         bool, typer.Option("--write-default", help="Write the best pair into the checkpoint.")
     ] = False,
@@ -93,27 +96,31 @@ def evaluate(
         )
         evaluation = evaluator.run()
     with one_sentence_errors():
-        evaluation = _settle_default(evaluation, least_recognised, path if write_default else None)
+        evaluation = _settle_default(
+            evaluation, (least_recognised, least_similar), path if write_default else None
+        )
         _report(evaluation, evaluator, json_file, html_file)
 
 
-def _settle_default(evaluation: "Evaluation", least_recognised: float, path: Path | None) -> "Evaluation":
+def _settle_default(evaluation: "Evaluation", least: tuple[float, float], path: Path | None) -> "Evaluation":
     """Say which pair is best; where a path is given, write it there and go on with it as the default."""
     from stylize.checkpoint import write_checkpoint
     from stylize.evaluate.strengths import choose_default
     from stylize.evaluate.summary import trials
 
-    best = choose_default(trials(evaluation), least_recognised)
+    best = choose_default(trials(evaluation), *least)
     if best is None:
         sentence = (
-            f"no pair of strengths is recognised at least {least_recognised:.0%} as often as clean photos"
+            f"no pair of strengths is recognised at least {least[0]:.0%} as often as clean photos, "
+            f"with an SSIM of at least {least[1]:.2f}"
         )
         if path is not None:
             typer.echo(f"stylize: {sentence}; the default stays {evaluation.default.label}", err=True)
         return evaluation
     typer.echo(
-        f"best pair of those recognised at least {least_recognised:.0%}: {best.strengths.label} "
-        f"(identified {best.identified_rate:.1%}, recognised {best.recognised_rate:.1%})",
+        f"best pair of those that keep the product: {best.strengths.label} "
+        f"(identified {best.identified_rate:.1%}, recognised {best.recognised_rate:.1%}, "
+        f"SSIM {best.ssim:.2f})",
         err=True,
     )
     if path is None:

@@ -10,6 +10,7 @@ GRID = tuple(
     Strengths(subject, background) for background in (0.8, 1.0) for subject in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 )
 LEAST_RECOGNISED = 0.85
+LEAST_SIMILAR = 0.60
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,21 @@ class StrengthsTrial:
 
 
 def choose_default(
-    trials: Iterable[StrengthsTrial], least_recognised: float = LEAST_RECOGNISED
+    trials: Iterable[StrengthsTrial],
+    least_recognised: float = LEAST_RECOGNISED,
+    least_similar: float = LEAST_SIMILAR,
 ) -> StrengthsTrial | None:
-    """The most identified of the pairs whose products are recognised at least so often.
+    """The most identified of the pairs that keep the product: recognised so often, and of such an SSIM.
 
-    Ties go to the better recognised, then to the more similar to the photo. None: no pair is
-    recognised often enough, or nothing could be recognised at all.
+    Ties go to the better recognised, then to the more similar to the photo. None: no pair
+    keeps the product well enough, or nothing could be recognised at all.
     """
     kept = [
         (trial.identified_rate, trial.recognised_rate, trial.ssim, trial.strengths, trial)
         for trial in trials
-        if trial.recognised_rate is not None and trial.recognised_rate >= least_recognised
+        if trial.recognised_rate is not None
+        and trial.recognised_rate >= least_recognised
+        and trial.ssim >= least_similar
     ]
     return max(kept)[-1] if kept else None
 

@@ -22,6 +22,12 @@ def test_ties_go_to_the_better_recognised_then_to_the_more_similar() -> None:
     assert choose_default(similar) == similar[1]
 
 
+def test_a_pair_that_is_no_longer_like_the_photo_is_left_out() -> None:
+    trials = [trial(0.4, 0.90, 0.9, ssim=0.61), trial(0.6, 0.99, 0.9, ssim=0.52)]
+    assert choose_default(trials) == trials[0]
+    assert choose_default(trials, least_similar=0.5) == trials[1]
+
+
 def test_where_no_product_is_recognised_there_is_no_choice() -> None:
     assert choose_default([trial(0.3, 1.0, 0.5)], 0.85) is None
     assert choose_default([trial(0.3, 1.0, None)], 0.0) is None
