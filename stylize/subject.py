@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 Mask = NDArray[np.uint8]
 
 SEARCH_PX = 128
-"""Short side at which the subject is looked for: 60 ms of CPU, and edges are feathered anyway."""
-N_ITERATIONS = 4
+"""Short side at which the subject is looked for: 90 ms of CPU, and edges are feathered anyway."""
+N_ITERATIONS, N_REFINEMENTS = 4, 3
+LEAST_KEPT = 0.5
+"""A refined subject smaller than this share of the first is the product lost, not its surroundings."""
 SURE_BORDER, LIKELY_EXTENT, SURE_CENTER = 0.96, 0.85, 0.25
 """Half-extents, as shares of the picture's, outside or inside which GrabCut starts from an assumption."""
 SMALLEST_PART = 0.15
@@ -32,7 +34,9 @@ def find_subject(photo: Image.Image) -> Image.Image:
     """Soft mask of the product, mode L at the photo's size: 255 on the product, 0 around it.
 
     GrabCut starts from what product photos have in common: the border is background, the centre is
-    product. Deterministic. Where nothing tells the two apart, only the centre is subject.
+    product. What it has learnt of both colours then judges the centre, too, because beside a bottle's
+    neck or between the legs of a chair the centre is background. Deterministic. Where nothing tells
+    the two apart, only the centre is subject.
 
     Source: Rother, Kolmogorov and Blake, "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
     """
@@ -67,7 +71,23 @@ def mask_tensor(mask: Image.Image) -> "Tensor":
 def _grab_cut(rgb: NDArray[np.uint8]) -> Mask:
     import cv2
 
-    height, width = rgb.shape[:2]
+    cv2.setRNGSeed(0)
+    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    whole = (0, 0, *rgb.shape[1::-1])  # not read: the labels say where to start
+    labels = _first_labels(*rgb.shape[:2])
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(bgr, labels, whole, background, foreground, N_ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    first = _is_subject(labels)
+    labels[labels == cv2.GC_FGD] = cv2.GC_PR_FGD
+    cv2.grabCut(bgr, labels, whole, background, foreground, N_REFINEMENTS, cv2.GC_INIT_WITH_MASK)
+    refined = _is_subject(labels)
+    return refined if refined.sum() >= LEAST_KEPT * first.sum() else first
+
+
+def _first_labels(height: int, width: int) -> Mask:
+    """What GrabCut assumes before it has seen the photo."""
+    import cv2
+
     down = np.abs(np.linspace(-1, 1, height))[:, None]
     across = np.abs(np.linspace(-1, 1, width))[None, :]
     extent = np.maximum(down, across)
@@ -75,11 +95,12 @@ def _grab_cut(rgb: NDArray[np.uint8]) -> Mask:
     labels[extent < LIKELY_EXTENT] = cv2.GC_PR_FGD
     labels[extent > SURE_BORDER] = cv2.GC_BGD
     labels[extent < SURE_CENTER] = cv2.GC_FGD
-    cv2.setRNGSeed(0)
-    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
-    whole = (0, 0, width, height)  # not read: the labels say where to start
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(bgr, labels, whole, background, foreground, N_ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    return labels
+
+
+def _is_subject(labels: Mask) -> Mask:
+    import cv2
+
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 

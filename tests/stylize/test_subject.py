@@ -27,6 +27,18 @@ def test_the_product_is_found_at_the_photos_size(
     assert (found & true).sum() / (found | true).sum() > 0.9
 
 
+def test_beside_a_bottles_neck_the_centre_is_background() -> None:
+    photo = Image.new("RGB", (200, 200), (205, 198, 214))
+    draw = ImageDraw.Draw(photo)
+    draw.rectangle((92, 40, 108, 110), fill=(24, 70, 40))
+    draw.rectangle((65, 110, 135, 180), fill=(24, 70, 40))
+    found = np.asarray(find_subject(photo)) > 127
+    assert found[100, 100]
+    assert found[150, 70]
+    assert not found[85, 82]
+    assert not found[85, 118]
+
+
 def test_finding_is_deterministic(make_photo: Callable[..., Image.Image]) -> None:
     photo = make_photo((120, 120))
     assert find_subject(photo).tobytes() == find_subject(photo).tobytes()
