@@ -30,7 +30,7 @@ from stylize.images import crop_to_square, to_tensor
 from stylize.targets import read_style_pictures
 from stylize.vgg import VGGWeights
 
-MEASURES_VERSION = 1
+MEASURES_VERSION = 2
 """Goes up when a measure changes its meaning, so that what is kept of older ones is not read."""
 
 Progress = Callable[[str, int, int], None]
