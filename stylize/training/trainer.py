@@ -241,8 +241,13 @@ class Trainer:
 
     @property
     def _crops(self) -> list[int]:
-        """The crop of each of those pictures: crops are shared by `styles_per_crop` pictures in a row."""
-        return [(self.pictures_done + place) // self.recipe.styles_per_crop for place in self._places]
+        """The crop of each of those pictures: crops are shared by `_styles_per_crop` pictures in a row."""
+        return [(self.pictures_done + place) // self._styles_per_crop for place in self._places]
+
+    @property
+    def _styles_per_crop(self) -> int:
+        """No more than there are styles: a crop twice in one style would teach the same thing twice."""
+        return min(self.recipe.styles_per_crop, len(self.styles.names))
 
     def _draw_batch(self) -> Batch:
         recipe, stage = self.recipe, self.recipe.stage_at(self.steps_done)
@@ -261,7 +266,7 @@ class Trainer:
         recipe, photos = self.recipe, batch.photos
         noise = grain(photos.shape[-2:], self.steps_done, recipe.grain_std).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.is_bf16):
-            content = self.objective.content_features(photos, recipe.styles_per_crop)
+            content = self.objective.content_features(photos, self._styles_per_crop)
             stylized = self.parallel(photos, batch.conditions.style_map(batch.subject), noise)
             parts = self.objective.measure(stylized, content, batch, self.steps_done)
         if self.adversary is not None:

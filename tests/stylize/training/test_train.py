@@ -16,6 +16,7 @@ from stylize.losses import STYLE_LAYERS
 from stylize.targets import prepare_styles, read_style_pictures
 from stylize.training.augmentation import Augmentation
 from stylize.training.conditions import Curriculum
+from stylize.training.content import ContentSampler
 from stylize.training.objective import LossWeights
 from stylize.training.recipe import Optimizer, Stage, TrainingRecipe
 from stylize.training.run_folder import LOG, STATE
@@ -138,6 +139,21 @@ def test_every_style_is_drawn_equally_often(training_folders: Folders, narrow_vg
     trainer = make_trainer(training_folders, narrow_vgg)
     seen = [name for _ in range(4) for name in trainer.step().style_losses]
     assert seen.count("dots") == seen.count("stripes") == 4
+
+
+def test_a_lone_style_never_sees_a_crop_twice_in_a_batch(
+    training_folders: Folders, narrow_vgg: VGGWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next(training_folders[1].iterdir()).unlink()
+    seen: list[int] = []
+    look = ContentSampler.crop_at
+    monkeypatch.setattr(
+        ContentSampler, "crop_at", lambda self, at, px: (seen.append(at), look(self, at, px))[1]
+    )
+    trainer = make_trainer(training_folders, narrow_vgg)
+    trainer.step()
+    trainer.step()
+    assert seen == [0, 1, 2, 3]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(
