@@ -81,18 +81,17 @@ def judge_styles(
     database: Database,
     styles: Sequence[StyleOnOffer],
     measures: Measures,
+    clicks: Mapping[str, ClickSums],
     *,
     network_version: str,
-    since: datetime,
 ) -> StylesJudged:
-    """Ratings of this network's renders, its measures, and the clicks since then, for each style on offer."""
+    """Ratings of this network's renders, its measures, and what shoppers clicked, for each style on offer."""
     from analytics.judgement import agreement_on_pairs, opinions, prefer
     from analytics.judgement.tables import agreement_sentence
 
     with reading(database) as session:
         pairs = read_pair_ratings(session, network_version)
         scores = read_score_ratings(session, network_version)
-        clicks = read_style_clicks(session, since=since)
     compared = _pairs(pairs)
     preference, opinion = prefer(compared), opinions(_scores(scores))
     agreement = agreement_on_pairs(compared, _texts(one.product_id for one in pairs))
@@ -116,6 +115,12 @@ def judge_styles(
         n_scores=len(scores),
         n_raters=len({one.rater_id for one in pairs} | {one.rater_id for one in scores}),
     )
+
+
+def clicks_of_styles(database: Database, since: datetime) -> dict[str, ClickSums]:
+    """What `judge_styles` knows of behaviour: one look over the log since then."""
+    with reading(database) as session:
+        return read_style_clicks(session, since=since)
 
 
 def _surely(figure: Figure) -> float:

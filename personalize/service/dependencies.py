@@ -3,10 +3,11 @@
 import asyncio
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
@@ -24,7 +25,7 @@ from personalize.service.metrics import Metrics
 from personalize.settings import Settings
 
 MAX_THREADS = 32
-FEATURED_SECONDS = 60.0
+REMEMBERED_SECONDS = 60.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,20 +41,29 @@ class Backend:
     metrics: Metrics
     is_ready: bool = False
     why_not_ready: str = "the renderer is warming up"
-    _featured: tuple[float, list[str]] = (-math.inf, [])
+    _remembered: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A blocking call in one of a bounded number of threads; the event loop never waits."""
         return await to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._threads)
 
-    async def featured_users(self, limit: int) -> list[str]:
-        """The engine's, asked anew once a minute: they come from a look over the whole log."""
-        asked_at, users = self._featured
-        if time.monotonic() - asked_at > FEATURED_SECONDS:
-            users = await self.call(self.engine.featured_users, limit)
-            self._featured = time.monotonic(), users
-        return users
+    async def remembered(self, name: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`call`, at most once a minute by this name: for what comes from a look over the whole log.
+
+        However many ask at once, one of them looks and the others wait for what it finds.
+        """
+        async with self._asking[name]:
+            asked_at, value = self._remembered.get(name, (-math.inf, None))
+            if time.monotonic() - asked_at > REMEMBERED_SECONDS:
+                value = await self.call(function, *args, **kwargs)
+                self._remembered[name] = time.monotonic(), value
+        return cast(T, value)
+
+    def remember_nothing(self) -> None:
+        """Look again at the next question: what was remembered may name somebody who is erased now."""
+        self._remembered.clear()
 
     async def render(self, key: RenderKey) -> Picture:
         """The picture; a client that leaves does not take it from the others who wait for it."""

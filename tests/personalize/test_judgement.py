@@ -11,7 +11,7 @@ from personalize.data.database import reading, writing
 from personalize.data.events import record_events
 from personalize.data.ratings import record_rating
 from personalize.data.records import PairRating, ScoreRating
-from personalize.judgement import StylesJudged, StyleStanding, judge_styles
+from personalize.judgement import StylesJudged, StyleStanding, clicks_of_styles, judge_styles
 from personalize.rendering import Measures, StyleMeasures
 
 NETWORK = "abc123"
@@ -29,7 +29,8 @@ def shop(sqlite_engine: Engine) -> Engine:
 def judge(shop: Engine, measures: Measures = NO_REPORT) -> StylesJudged:
     with reading(shop) as session:
         styles = read_styles(session)
-    return judge_styles(shop, styles, measures, network_version=NETWORK, since=NOW - timedelta(days=1))
+    clicks = clicks_of_styles(shop, NOW - timedelta(days=1))
+    return judge_styles(shop, styles, measures, clicks, network_version=NETWORK)
 
 
 def standing(judged: StylesJudged, style_id: str) -> StyleStanding:

@@ -80,7 +80,9 @@ async def show_shop(
     after: Annotated[Id | None, Query()] = None,
 ) -> Response:
     """A page view is a real slate: its impressions are recorded."""
-    featured = await backend.featured_users(N_SHOPPERS) or list(NEWCOMERS)
+    featured = await backend.remembered("featured users", backend.engine.featured_users, N_SHOPPERS) or list(
+        NEWCOMERS
+    )
     user_id = shopper or featured[0]
     log_user(request, user_id)
     shoppers = await _shoppers(backend, featured, user_id)

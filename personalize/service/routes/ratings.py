@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from personalize.data.schema import ORIGINAL
-from personalize.judgement import StylesJudged, judge_styles
+from personalize.judgement import StylesJudged, clicks_of_styles, judge_styles
 from personalize.rendering import measures_of_checkpoint
 from personalize.service.dependencies import Backend, BackendDep, problems, scaled_height
 from personalize.service.http_errors import (
@@ -71,15 +71,20 @@ async def read_judgements(backend: BackendDep) -> StylesJudgedAnswer:
 
 
 async def judged_styles(backend: Backend) -> StylesJudged:
-    """Ratings of the network in use, its measures, and the clicks of the history window."""
+    """Ratings of the network in use, its measures, and the clicks of the history window.
+
+    Ratings are as of now; the clicks, which take a look over the log, up to a minute old.
+    """
     engine, settings = backend.engine, backend.settings
+    since = engine.clock() - settings.history_window
+    clicks = await backend.remembered("clicks of styles", clicks_of_styles, engine.database, since)
     return await backend.call(
         judge_styles,
         engine.database,
         engine.styles(),
         measures_of_checkpoint(settings),
+        clicks,
         network_version=backend.renders.network_version,
-        since=engine.clock() - settings.history_window,
     )
 
 

@@ -35,4 +35,6 @@ async def rank_styles(
 async def erase_user(request: Request, user_id: Annotated[PathId, Path()], backend: BackendDep) -> Erasure:
     """Every row about the user: slates, impressions, clicks, purchases, assignments. Cannot be undone."""
     log_user(request, user_id)
-    return Erasure(rows_erased=await backend.call(backend.engine.forget, user_id))
+    rows_erased = await backend.call(backend.engine.forget, user_id)
+    backend.remember_nothing()
+    return Erasure(rows_erased=rows_erased)
