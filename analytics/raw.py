@@ -18,10 +18,13 @@ from analytics.cleaning import (
 )
 from analytics.cleaning_sql import (
     BOT,
+    BROKEN,
     DROPPED,
     MET_REASONS,
     MIXED,
     ORPHAN,
+    Part,
+    broken_reasons,
     dropped_name,
     judged_pairs,
     outcome_reasons,
@@ -79,12 +82,17 @@ def read_logs(
     lookups: list[sa.FromClause] = [] if users is None else [known_users(connection, users)]
     if any(name.startswith(PRE) for name in question.columns) and cleaning.started_at and pre_period:
         lookups.append(_before(dialect, tables, cleaning, pre_period))
-    counters = ("impressions", *outcomes, *pairs.dropped)
+    counters = ("impressions", *outcomes, *pairs.dropped, "broken")
     rows = UserRows(judged, pairs.columns, counters, tuple(lookups), units_of(tables))
     found = read_grouped(connection, rows, question)
     own = outcome_reasons(dialect, tables, cleaning)
     counts = {} if own is None else {(log, reason): n for log, reason, n in connection.execute(own)}
-    funnel = funnel_of(found.by_reason, counts, outcomes)
+    by_reason = dict(found.by_reason)
+    if any(sums["broken"] for sums in by_reason.values()):
+        by_reason.pop(BROKEN, None)
+        for reason, n in connection.execute(broken_reasons(dialect, tables, cleaning, experiment)):
+            by_reason[reason] = dict.fromkeys(("users", *counters), 0) | {"impressions": n}
+    funnel = funnel_of(by_reason, counts, outcomes)
     refuse_what_must_not_be(funnel, cleaning, str(connection.engine.url.database))
     return Reading(found.moments, funnel)
 
@@ -102,7 +110,7 @@ def daily_rows_of_logs(
     query = sa.select(
         rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
     ).select_from(rows.join(judged, same))
-    return query.where(rows.c.reason == 0, judged.c.reason == 0).subquery("days"), units_of(tables)
+    return query.where(rows.c.impressions > 0, judged.c.reason == 0).subquery("days"), units_of(tables)
 
 
 def units_of(tables: LogTables) -> dict[str, int]:
@@ -154,9 +162,9 @@ def without_variants(tables: LogTables) -> LogTables:
 
 def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: timedelta) -> sa.FromClause:
     """One row a user: every quantity within the pre-period."""
-    pairs = pairs_of_log(
-        dialect, without_variants(tables), before_start(cleaning, pre_period), None, name="before"
-    )
+    rules = before_start(cleaning, pre_period)
+    part = Part(rules.started_at, rules.stopped_at, is_small=False)
+    pairs = pairs_of_log(dialect, without_variants(tables), rules, None, name="before", part=part)
     units = units_of(tables)
     quantities = [
         (pairs.table.c[name] if units.get(name, 1) == 1 else pairs.table.c[name] / float(units[name])).label(
@@ -164,7 +172,7 @@ def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: tim
         )
         for name in pairs.columns
     ]
-    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.reason == 0).subquery("pre")
+    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.impressions > 0).subquery("pre")
 
 
 def funnel_of(

@@ -107,10 +107,14 @@ TOUCHED = sa.Table(
 
 
 def scratch(tables: RollupTables, name: str) -> sa.Table:
-    """A temporary table with the rows of user days, and the reason of those that do not count."""
+    """A temporary table with the rows of user days, and how many rows of the log broke a rule."""
     columns = [sa.Column(c.name, c.type) for c in tables.user_days.c if c.name != "rollup_id"]
     return sa.Table(
-        f"{PREFIX}{name}", sa.MetaData(), *columns, sa.Column("reason", sa.Integer), prefixes=["TEMPORARY"]
+        f"{PREFIX}{name}",
+        sa.MetaData(),
+        *columns,
+        sa.Column("broken", sa.BigInteger),
+        prefixes=["TEMPORARY"],
     )
 
 
