@@ -92,8 +92,8 @@ Sums = tuple[sa.Select[Any], tuple[str, ...], tuple[str, ...]]
 def _looked_up(
     sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
 ) -> Sums:
-    """The outcomes of these impressions are found, ranked and summed; both sums stand side by side."""
-    counted = sa.select(*keys, *_shown_sums(sql, tables, shown)).group_by(*keys)
+    """The outcomes of the impressions that can count are found, ranked and summed; no row is `broken`."""
+    counted = sa.select(*keys, *_kept_sums(sql, tables, shown)).group_by(*keys).where(shown.c.reason == 0)
     if not tables.outcomes:
         return counted, (), ()
     hits = _hits(sql, tables, cleaning, shown, by_day=len(keys) > 2)
@@ -125,21 +125,31 @@ def _in_one_pass(
     return query.select_from(shown.outerjoin(ranked, met)).group_by(*keys), columns, dropped
 
 
+def _kept_sums(sql: Sql, tables: LogTables, shown: sa.Subquery) -> list[sa.Label[Any]]:
+    """What impressions say for themselves that can all count."""
+    sums = [sa.literal_column("0").label("broken"), sa.func.count().label("impressions")]
+    if tables.names.clicked:
+        sums.append(sa.func.sum(sql.truth(shown.c.clicked)).label("clicks"))
+    if tables.names.shown_at is not None:
+        sums.append(sa.func.min(shown.c.at).label("first_at"))
+    return sums
+
+
 def _shown_sums(
     sql: Sql, tables: LogTables, shown: sa.Subquery, place: Column | None = None
 ) -> list[sa.Label[Any]]:
-    """What the impressions say for themselves.
+    """What all impressions say for themselves.
 
     Args:
         place: of an outcome among those of its impression, which stands there once for each of them.
     """
     is_kept = shown.c.reason == 0
-    kept, again = sa.func.count().filter(is_kept), []
+    n_rows: Column = sa.func.count().filter(is_kept)
+    broken = (sa.func.count() - n_rows).label("broken")
     if place is not None:
-        again = [sa.func.count().filter(place > 1)]
+        n_rows = n_rows - sa.func.count().filter(place > 1)
         is_kept = sa.and_(is_kept, sa.func.coalesce(place, 1) == 1)
-    sums = [(sa.func.count() - kept).label("broken")]
-    sums += [(kept - again[0] if again else kept).label("impressions")]
+    sums = [broken, n_rows.label("impressions")]
     if tables.names.clicked:
         clicks = sa.func.sum(sql.truth(shown.c.clicked)).filter(is_kept)
         sums.append(sa.func.coalesce(clicks, 0).label("clicks"))
@@ -348,14 +358,14 @@ def _ranked_outcomes(sql: Sql, tables: LogTables, cleaning: Cleaning) -> sa.Subq
     parts = [_good_outcomes(sql, log, table, cleaning) for log, table in tables.outcomes]
     rows = sa.union_all(*(sa.select(part) for part in parts)).subquery("outcomes")
     order = (rows.c.at, sql.bytes(rows.c.event_id))
-    of_log = {"partition_by": (rows.c.id, rows.c.log), "order_by": order}
-    place_in_log = sa.func.row_number().over(**of_log)
+    of_log = (rows.c.id, rows.c.log)
+    place_in_log = sa.func.row_number().over(partition_by=of_log, order_by=order)
     place = sa.func.row_number().over(partition_by=rows.c.id, order_by=(rows.c.log, *order))
     return sa.select(
         *rows.c,
         place.label("place") if len(parts) > 1 else place_in_log.label("place"),
         place_in_log.label("place_in_log"),
-        sa.func.lag(rows.c.at).over(**of_log).label("before_at"),
+        sa.func.lag(rows.c.at).over(partition_by=of_log, order_by=order).label("before_at"),
     ).subquery("ranked")
 
 

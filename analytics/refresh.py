@@ -118,6 +118,7 @@ class Refreshing:
         if connection.dialect.name == "sqlite":
             # a day touches most pages of the user days; within 2 MB SQLite would read each again and again
             connection.exec_driver_sql("PRAGMA cache_size = -64000")
+            connection.exec_driver_sql("PRAGMA temp.cache_size = -64000")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
         tables = RollupTables.of(pairs.columns, pairs.dropped)
@@ -273,7 +274,7 @@ class Refreshing:
     def _put_in(self, new: sa.Table) -> None:
         days = self.tables.user_days
         names = [c.name for c in days.c if c.name != "rollup_id"]
-        kept = sa.select(self._id, *(new.c[name] for name in names)).where(new.c.impressions > 0)
+        kept = sa.select(self._id, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
         self._add_to_totals(new, 1)
 
@@ -294,10 +295,8 @@ class Refreshing:
                 pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=span.key == WHOLE, part=part)
                 names = [c.name for c in new.c]
                 made = self._made(pairs.table, span)
-                if experiment is None:
-                    made["broken"] = sa.literal_column("0")  # of the time before nothing is told
                 query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
-                query = query if experiment else query.where(pairs.table.c.impressions > 0)
+                query = query.where(pairs.table.c.impressions > 0)
                 self.connection.execute(new.insert().from_select(names, query))
 
     def _made(self, pairs: sa.CTE, span: Span) -> dict[str, sa.ColumnElement[Any]]:
@@ -313,9 +312,9 @@ class Refreshing:
         here = sa.and_(days.c.rollup_id == self.rollup_id, days.c.day == span.key)
         if users is not None:
             here = sa.and_(here, days.c.user_id.in_(users))
-        names = [c.name for c in old.c if c.name != "broken"]
-        query = sa.select(*(days.c[name] for name in names), sa.literal_column("0")).where(here)
-        self.connection.execute(old.insert().from_select([*names, "broken"], query))
+        names = [c.name for c in old.c]
+        query = sa.select(*(days.c[name] for name in names)).where(here)
+        self.connection.execute(old.insert().from_select(names, query))
         self.connection.execute(days.delete().where(here))
         self._add_to_totals(old, -1)
 
@@ -325,8 +324,8 @@ class Refreshing:
         sums = [(sa.func.sum(rows.c[name]) * sign).label(name) for name in quantities]
         query = (
             sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, sa.func.min(rows.c.first_ms), SOLE_SQL)
-            .where(rows.c.impressions > 0, rows.c.variant != NOBODY)
-            .group_by(rows.c.user_id, rows.c.variant)
+            .where(rows.c.variant != NOBODY)
+            .group_by(rows.c.variant, rows.c.user_id)
         )
         dialect = self.connection.dialect.name
         names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
@@ -350,7 +349,7 @@ class Refreshing:
         days, totals = self.tables.user_days, self.tables.user_totals
         keys = ("rollup_id", "user_id", "variant")
         first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
-        users = sa.union(*(sa.select(table.c.user_id).where(table.c.impressions > 0) for table in tables))
+        users = sa.union(*(sa.select(table.c.user_id) for table in tables))
         self.connection.execute(
             totals.delete().where(totals.c.rollup_id == self.rollup_id, totals.c.impressions == 0)
         )
@@ -403,11 +402,10 @@ class Refreshing:
         if not is_touched:
             here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
             self.connection.execute(table.delete().where(*here))
-            if self.connection.scalar(sa.select(sa.func.sum(new.c.broken))):
-                counts |= self._broken(span)
+            counts |= self._broken(span)
         for rows, sign in ((new, 1), (old, -1)):
             sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
-            sums = sums.where(rows.c.impressions > 0, rows.c.variant != NOBODY)
+            sums = sums.where(rows.c.variant != NOBODY)
             found = dict(zip(self.tables.dropped, self.connection.execute(sums).one(), strict=True))
             for log, _ in self.logs.outcomes:
                 for reason in MET_REASONS:
@@ -418,6 +416,8 @@ class Refreshing:
     def _broken(self, span: Span) -> dict[tuple[str, int], int]:
         """Impressions of the span that broke a rule for single ones."""
         dialect, part = self.connection.dialect.name, span.part(self.rules)
+        if part is None:
+            return {}
         query = broken_reasons(dialect, self.logs, self.rules, self.definition.name, part)
         return {(IMPRESSIONS, reason): int(n) for reason, n in self.connection.execute(query)}
 
