@@ -192,41 +192,6 @@ def reasons_at_the_edges(
     return [counted.where(edge) for edge in edges]
 
 
-def judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
-    """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
-    sql = Sql(dialect)
-    table = pairs.table
-    reason: list[tuple[Any, Any]] = [(table.c.impressions == 0, sa.literal_column(str(BROKEN)))]
-    source: sa.FromClause = table
-    if cleaning.two_variants != "keep":
-        mixed = (
-            sa.select(table.c.user)
-            .where(table.c.impressions > 0)
-            .group_by(table.c.user)
-            .having(sa.func.count() > 1)
-            .cte("mixed")
-        )
-        if cleaning.two_variants == "first":
-            rank = sa.func.row_number().over(
-                partition_by=table.c.user, order_by=(table.c.first_at, sql.bytes(table.c.variant))
-            )
-            ranked = (
-                sa.select(table.c.user, table.c.variant, rank.label("rank"))
-                .where(table.c.impressions > 0, table.c.user.in_(sa.select(mixed.c.user)))
-                .subquery("ranked")
-            )
-            mixed = sa.select(ranked.c.user, ranked.c.variant).where(ranked.c.rank > 1).cte("later")
-        match = mixed.c.user == table.c.user
-        if cleaning.two_variants == "first":
-            match = sa.and_(match, mixed.c.variant == table.c.variant)
-        source = table.outerjoin(mixed, match)
-        reason.append((mixed.c.user.is_not(None), sa.literal_column(str(MIXED))))
-    if cleaning.bot_bound is not None:
-        reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
-    verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
-    return sa.select(*table.c, verdict).select_from(source).subquery("judged")
-
-
 def _marked_impressions(
     sql: Sql, tables: LogTables, cleaning: Cleaning, experiment: str | None, part: Part | None = None
 ) -> sa.Subquery:

@@ -54,6 +54,12 @@ class Sql:
             return sa.func.substr(at, 1, 10)
         return sa.func.to_char(sa.func.timezone("UTC", at), "YYYY-MM-DD")
 
+    def days_since(self, day: Column, first: str) -> Column:
+        """Whole days from the ISO date `first` to the ISO date of a column."""
+        if self.is_sqlite:
+            return sa.cast(sa.func.julianday(day) - sa.func.julianday(first), sa.BigInteger)
+        return sa.cast(sa.cast(day, sa.Date) - sa.cast(first, sa.Date), sa.BigInteger)
+
     def epoch_ms(self, at: Column) -> Column:
         """Milliseconds since 1970."""
         if self.is_sqlite:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 
 from analytics.derived import Derived
-from analytics.errors import MissingColumns
+from analytics.errors import InsufficientData, MissingColumns
 from analytics.sums import Moments, pairs_of
+from analytics.units import Units
+from analytics.winsor import order_rank
 
 UNKNOWN = ""
 """The segment of a user of whom it is not known."""
@@ -124,13 +128,43 @@ def read_grouped(connection: sa.Connection, rows: UserRows, question: Question) 
     return Grouped(found.moments, {**found.by_reason, **by_reason})
 
 
+def value_at(connection: sa.Connection, rows: UserRows, name: str, level: float) -> float:
+    """The value that the share `level` of the users who count stays at or below, all variants together.
+
+    Raises:
+        InsufficientData: nobody counts, or the value is not finite.
+    """
+    value = rows.quantity(name)
+    kept = sa.select(value).select_from(_source(rows)).where(rows.table.c.reason == 0)
+    n_users = connection.scalar(sa.select(sa.func.count()).select_from(kept.subquery("kept")))
+    rank = order_rank(int(n_users or 0), level)
+    found = float(connection.scalar(kept.order_by(value).limit(1).offset(rank)) or 0)
+    if not math.isfinite(found):
+        raise InsufficientData("a value is not a finite number")
+    return found
+
+
+def read_units(connection: sa.Connection, rows: UserRows, names: Sequence[str]) -> Units:
+    """One row a user who counts, for what sums cannot tell, such as splitting the users anew."""
+    columns = [rows.quantity(name) for name in names]
+    query = sa.select(rows.table.c.user, rows.table.c.variant, *columns).select_from(_source(rows))
+    found = connection.execute(query.where(rows.table.c.reason == 0)).all()
+    user, variant, *values = zip(*found, strict=True) if found else ((),) * (2 + len(names))
+    arrays = {name: np.array(list(map(number, column))) for name, column in zip(names, values, strict=True)}
+    return Units(np.array(user, dtype=str), np.array(variant, dtype=str), arrays)
+
+
+def _source(rows: UserRows) -> sa.FromClause:
+    source = rows.table
+    for lookup in rows.lookups:
+        source = source.outerjoin(lookup, lookup.c.user == rows.table.c.user)
+    return source
+
+
 def _grouped(rows: UserRows, question: Question) -> sa.Select[Any]:
     """Variant, segments, users, counters, totals and products."""
     values = {name: rows.quantity(name) for name in question.columns}
     segments = [rows.segment(name).label(f"segment_{i}") for i, name in enumerate(question.segments)]
-    source = rows.table
-    for lookup in rows.lookups:
-        source = source.outerjoin(lookup, lookup.c.user == rows.table.c.user)
     keys = [rows.table.c.variant, *segments]
     query = sa.select(
         *keys,
@@ -139,7 +173,7 @@ def _grouped(rows: UserRows, question: Question) -> sa.Select[Any]:
         *(sa.func.sum(value) for value in values.values()),
         *(sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)),
     )
-    return query.select_from(source).group_by(*keys)
+    return query.select_from(_source(rows)).group_by(*keys)
 
 
 def _read(answer: Iterable[Sequence[Any]], rows: UserRows, question: Question) -> Grouped:

@@ -61,6 +61,20 @@ def read_totals(
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
+    grouped = read_grouped(connection, _totals_rows(connection, found, users), question)
+    return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
+
+
+def totals_rows(connection: sa.Connection, rollup: Rollup, users: Users | None = None) -> UserRows:
+    """One row a user and variant of the whole experiment.
+
+    Raises:
+        UnknownRollup: it was never refreshed, or with other rules.
+    """
+    return _totals_rows(connection, _find(connection, rollup), users)
+
+
+def _totals_rows(connection: sa.Connection, found: _Found, users: Users | None) -> UserRows:
     totals = found.tables.user_totals
     rows = sa.select(
         totals.c.user_id.label("user"),
@@ -69,9 +83,7 @@ def read_totals(
         *(totals.c[name] for name in found.columns),
     ).where(totals.c.rollup_id == found.rollup_id)
     known = None if users is None else known_users(connection, users)
-    stored = replace(found.user_rows(rows.subquery("totals"), known), is_stored=True)
-    grouped = read_grouped(connection, stored, question)
-    return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
+    return replace(found.user_rows(rows.subquery("totals"), known), is_stored=True)
 
 
 def read_days(
