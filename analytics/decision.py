@@ -60,15 +60,13 @@ def decide(result: Result) -> Decision:
     held_back = {variant for variant, _ in unproven}
     for variant, metric in unproven:
         if variant in {e.variant for e in ahead}:
-            reasons.append(
-                f"{quoted(variant)} is not shown yet to keep {quoted(metric)} within its margin."
-            )
+            reasons.append(f"{quoted(variant)} is not shown yet to keep {quoted(metric)} within its margin.")
     ready = [e for e in ahead if e.variant not in held_back]
     if ready:
         best = max(ready, key=lambda e: sign * (e.effect or 0.0))
         reasons.append(f"Ship {quoted(best.variant)}.")
         return Decision("ship", best.variant, tuple(reasons))
-    if effects and all(e in shown or e.variant in harmed for e in effects):
+    if effects and not ahead and all(e in shown or e.variant in harmed for e in effects):
         reasons.append(f"Keep {quoted(result.control)}.")
         return Decision("do not ship", None, tuple(reasons))
     reasons.append("Nothing is decided yet: gather more users, or accept that the difference is small.")

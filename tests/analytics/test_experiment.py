@@ -16,7 +16,7 @@ import analytics
 from analytics import OBF, Cleaning, Definition, Experiment, Measure, Metric, Tables, UnitDays, Units
 from analytics.corrections import holm
 from analytics.errors import InvalidRequest, MissingColumns, UnknownVariant
-from analytics.reading import Database
+from analytics.reading import Database, Source
 from analytics.rollup import Rollup
 
 
@@ -30,7 +30,7 @@ def test_every_source_gives_the_same_answer(database: sa.Engine) -> None:
     totals = events.groupby(["user", "variant"]).agg(
         clicks=("clicked", "sum"), impressions=("clicked", "size")
     )
-    sources = [
+    sources: list[Source] = [
         Database(database, LOGS),
         Tables(events=events),
         Tables(impressions=shown, clicks=clicks),
