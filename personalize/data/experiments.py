@@ -30,6 +30,10 @@ class ExperimentPlan(Definition):
 
     policies: Mapping[str, str] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON; what a file of `personalize experiments apply` holds."""
+        return super().to_dict() | {"policies": dict(self.policies)}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if set(self.policies) != set(self.variants):
@@ -108,6 +112,45 @@ def change_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> 
     session.execute(update(Experiment).where(Experiment.name == plan.name).values(**row))
     session.expire_all()
     return read_experiment(session, plan.name)
+
+
+def apply_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> tuple[ExperimentPlan, bool]:
+    """Store a new experiment, or change the stored one to this plan; with whether anything is different now.
+
+    A plan that does not say when it starts keeps the start that is stored.
+
+    Raises:
+        ValueError, InvalidIdentifier: as `store_experiment` and `change_experiment`.
+    """
+    if session.get(Experiment, plan.name) is None:
+        return store_experiment(session, plan, now), True
+    stored = read_experiment(session, plan.name)
+    wanted = replace(plan, layer_start=stored.layer_start, started_at=plan.started_at or stored.started_at)
+    if wanted == stored:
+        return stored, False
+    return change_experiment(session, plan, now), True
+
+
+def stop_experiment(session: Session, name: str, now: datetime) -> ExperimentPlan:
+    """End an experiment now: nobody joins any more, and what is shown from now on does not count.
+
+    One that has ended keeps its end.
+
+    Raises:
+        UnknownExperiment: no experiment of that name.
+        ValueError: it has not started yet.
+    """
+    stored = read_experiment(session, name)
+    if stored.stopped_at is not None and stored.stopped_at <= now:
+        return stored
+    return change_experiment(session, replace(stored, stopped_at=now), now)
+
+
+def read_experiments(session: Session) -> list[ExperimentPlan]:
+    """Every stored experiment, the latest start first."""
+    names = session.scalars(select(Experiment.name)).all()
+    plans = sorted((read_experiment(session, name) for name in names), key=lambda plan: plan.name)
+    return sorted(plans, key=lambda plan: plan.started_at.timestamp() if plan.started_at else 0, reverse=True)
 
 
 def read_experiment(session: Session, name: str) -> ExperimentPlan:
