@@ -1,4 +1,4 @@
-"""Commands demo, serve, retrain, simulate, rank, erase-user; groups experiments, models, events, db, catalog."""
+"""Commands demo, serve, retrain, simulate, rank, erase-user; and groups: experiments, models, events, …"""
 
 import json
 import os

@@ -32,8 +32,7 @@ def apply(
     who was assigned moves unless the version is raised.
     """
     from personalize.data.database import writing
-    from personalize.data.experiment_files import read_plan
-    from personalize.data.experiments import apply_experiment
+    from personalize.data.experiments import apply_experiment, read_plan, refused
     from personalize.errors import ExperimentRefused
     from personalize.policy import POLICIES, is_policy
 
@@ -42,7 +41,7 @@ def apply(
     if unknown:
         known = ", ".join(POLICIES)
         raise ExperimentRefused(str(file), f"no policy {unknown[0]!r}; known are {known} and fixed:STYLE")
-    with _opened(data_dir) as database, _refusals(str(file)), writing(database) as session:
+    with _opened(data_dir) as database, refused(str(file)), writing(database) as session:
         stored, is_changed = apply_experiment(session, plan, datetime.now(UTC))
     what = "stored" if is_changed else "unchanged"
     if as_json:
@@ -92,9 +91,9 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def stop(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """End an experiment now: nobody joins any more, and what is shown from now on does not count."""
     from personalize.data.database import writing
-    from personalize.data.experiments import stop_experiment
+    from personalize.data.experiments import refused, stop_experiment
 
-    with _opened(data_dir) as database, _refusals(name), writing(database) as session:
+    with _opened(data_dir) as database, refused(name), writing(database) as session:
         plan = stop_experiment(session, name, datetime.now(UTC))
     if as_json:
         print_json({"experiment": plan.to_dict()})
@@ -111,18 +110,6 @@ def _state(plan: "ExperimentPlan") -> str:
     if plan.stopped_at is not None and plan.stopped_at <= now:
         return f"stopped on {plan.stopped_at:%Y-%m-%d %H:%M}"
     return f"starts on {plan.started_at:%Y-%m-%d %H:%M}"
-
-
-@contextmanager
-def _refusals(source: str) -> Iterator[None]:
-    """What the store refuses with a sentence, as an error of ours."""
-    from analytics.errors import AnalyticsError
-    from personalize.errors import ExperimentRefused
-
-    try:
-        yield
-    except (AnalyticsError, ValueError) as error:
-        raise ExperimentRefused(source, str(error)) from error
 
 
 @contextmanager
