@@ -331,13 +331,13 @@ class Result:
 
     def to_html(self) -> str:
         """The report: one HTML file that asks for nothing outside itself."""
-        from analytics.experiment_report import html_report
+        from analytics.report import html_report
 
         return html_report(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the split, the conclusion and the effects."""
-        from analytics.experiment_report import notebook_html
+        from analytics.report import notebook_html
 
         return notebook_html(self)
 
