@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -233,17 +233,21 @@ class Result:
         plain = (Metric(m.metric.name, m.metric.numerator, m.metric.denominator) for m in self.measures)
         return {m.name: daily_series(known, m, self.alpha) for m in plain if columns.issuperset(m.columns)}
 
-    def novelty(self, since: Since = "start") -> dict[tuple[str, str], Novelty]:
+    def novelty(
+        self, since: Since = "start", metrics: Collection[str] | None = None
+    ) -> dict[tuple[str, str], Novelty]:
         """(variant, metric) -> does the effect fade or grow? Covariates do not enter.
 
         The days are read when they are asked for.
 
         Args:
             since: the day of the experiment ("start"), or the days since the user was first seen in it.
+            metrics: their names; all of them by default.
         """
         return {
             (variant, m.metric.name): found
             for m in self.measures
+            if metrics is None or m.metric.name in metrics
             for variant, found in self._novelty_of(m.metric, since).items()
         }
 

@@ -166,8 +166,8 @@ def novelty_table(result: Result) -> Table:
     rows = []
     words_of: dict[Since, str] = {"start": "day of the experiment", "exposure": "day since first seen"}
     for since, words in words_of.items():
-        for (variant, name), found in result.novelty(since).items():
-            if name in goals and found.slope is not None:
+        for (variant, name), found in result.novelty(since, goals).items():
+            if found.slope is not None:
                 ends = [signed_amount(end, goals[name]) for end in (found.effect_first, found.effect_last)]
                 rows.append((f"{name}: {variant}, by {words}", *ends, p_value(found.p)))
     header = ("Effect", "First day", "Last day", "p of no change")
