@@ -6,14 +6,15 @@ A reason is the number of the rule that dropped the rows, from 1; 0 is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from analytics.cleaning import BLANKS, IMPRESSION_RULES, OUTCOME_RULES, Cleaning
+from analytics.cleaning import IMPRESSION_RULES, OUTCOME_RULES, Cleaning
+from analytics.dialect import Sql
 from analytics.logs import LogTable, LogTables, OutcomeLog
 
 Column = sa.ColumnElement[Any]
@@ -22,8 +23,8 @@ MISSING, BAD_TIME, OUTSIDE, DUPLICATE, MIXED, BOT = range(1, 1 + len(IMPRESSION_
 ORPHAN, EARLY, LATE, REPEATED, DROPPED = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
 MET_REASONS = (EARLY, LATE, REPEATED)
 
-SQLITE_TIME = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]*"
-"""How SQLAlchemy writes a time into SQLite; it sorts as it runs."""
+BROKEN = -1
+"""The reason of a pair of which no impression counts: the rules for single impressions dropped them all."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Pairs:
     """User-by-variant sums, as a query part.
 
     Attributes:
-        table: user, variant, reason, (day), first_at, and the sums below; `reason` says why the
-            impressions of that row were dropped.
+        table: user, variant, (day), first_at, the sums below, and `broken`: rows that a rule for single
+            impressions dropped. A pair without impressions holds nothing but such rows.
         columns: the quantities.
         dropped: for each outcome log and reason, the number of its rows that were dropped.
     """
@@ -44,11 +45,16 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Part:
-    """The impressions shown in [start, end), of the selected users where there is such a selection."""
+    """The impressions shown in [start, end), of the selected users where there is such a selection.
+
+    Attributes:
+        is_small: few beside the whole log, so that their outcomes are looked up one by one.
+    """
 
     start: datetime | None
     end: datetime | None
     users: sa.Select[Any] | None = None
+    is_small: bool = True
 
 
 def pairs_of_log(
@@ -61,32 +67,95 @@ def pairs_of_log(
     name: str = "pairs",
     part: Part | None = None,
 ) -> Pairs:
-    """The sums of every (user, variant, reason), rows of broken rules among them.
+    """The sums of every user and variant, and how many of their rows broke a rule.
+
+    The keys are columns as they are: of these a database knows how many different values to expect.
 
     Args:
         part: look only at these impressions; right where an id cannot repeat.
     """
     sql = Sql(dialect)
-    names = tables.names
     shown = _marked_impressions(sql, tables, cleaning, experiment, part)
     day = [sql.day(shown.c.at).label("day")] if by_day else []
-    keys = [shown.c.user, shown.c.variant, shown.c.reason, *day]
-    first = [] if names.shown_at is None else [sa.func.min(shown.c.at).label("first_at")]
-    clicked = [sa.func.sum(sql.truth(shown.c.clicked)).label("clicks")] if names.clicked else []
-    counted = sa.select(*keys, *first, sa.func.count().label("impressions"), *clicked).group_by(*keys)
-    columns = ["impressions", *(["clicks"] if names.clicked else [])]
+    keys = [shown.c.user, shown.c.variant, *day]
+    if part is not None and part.is_small:
+        query, columns, dropped = _looked_up(sql, tables, cleaning, shown, keys)
+    else:
+        query, columns, dropped = _in_one_pass(sql, tables, cleaning, shown, keys)
+    clicked = ("clicks",) if tables.names.clicked else ()
+    return Pairs(query.cte(name), ("impressions", *clicked, *columns), dropped)
+
+
+Sums = tuple[sa.Select[Any], tuple[str, ...], tuple[str, ...]]
+
+
+def _looked_up(
+    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
+) -> Sums:
+    """The outcomes of the impressions that can count are found, ranked and summed; no row is `broken`."""
+    counted = sa.select(*keys, *_kept_sums(sql, tables, shown)).group_by(*keys).where(shown.c.reason == 0)
     if not tables.outcomes:
-        return Pairs(counted.cte(name), tuple(columns), ())
-    hits = _hits(sql, tables, cleaning, shown, by_day=by_day)
-    sums, outcome_columns, dropped = _hit_sums(hits, tables)
-    met_keys = [hits.c.user, hits.c.variant, *([hits.c.day] if by_day else [])]
+        return counted, (), ()
+    hits = _hits(sql, tables, cleaning, shown, by_day=len(keys) > 2)
+    sums, columns, dropped = _outcome_sums(tables, hits.c.log, hits.c.value, lambda _: hits.c.reason)
+    met_keys = [hits.c[key.name] for key in keys]
     met = sa.select(*met_keys, *sums).group_by(*met_keys).subquery("met_sums")
     found = counted.subquery("counted")
     match = [found.c[key.name] == met.c[key.name] for key in met_keys]
-    extra = [sa.func.coalesce(met.c[column], 0).label(column) for column in (*outcome_columns, *dropped)]
-    joined = found.outerjoin(met, sa.and_(*match, found.c.reason == 0))
-    query = sa.select(*found.c, *extra).select_from(joined)
-    return Pairs(query.cte(name), (*columns, *outcome_columns), dropped)
+    extra = [sa.func.coalesce(met.c[column], 0).label(column) for column in (*columns, *dropped)]
+    joined = found.outerjoin(met, sa.and_(*match))
+    return sa.select(*found.c, *extra).select_from(joined), columns, dropped
+
+
+def _in_one_pass(
+    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
+) -> Sums:
+    """All outcomes are ranked first; then the impressions are read once, beside them."""
+    if not tables.outcomes:
+        return sa.select(*keys, *_shown_sums(sql, tables, shown)).group_by(*keys), (), ()
+    ranked = _ranked_outcomes(sql, tables, cleaning)
+    met = sa.and_(ranked.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
+    sums, columns, dropped = _outcome_sums(
+        tables,
+        ranked.c.log,
+        ranked.c.value,
+        lambda log: _first_of(_delay_rules(sql, log, tables, cleaning, shown, ranked)),
+    )
+    query = sa.select(*keys, *_shown_sums(sql, tables, shown, ranked.c.place), *sums)
+    return query.select_from(shown.outerjoin(ranked, met)).group_by(*keys), columns, dropped
+
+
+def _kept_sums(sql: Sql, tables: LogTables, shown: sa.Subquery) -> list[sa.Label[Any]]:
+    """What impressions say for themselves that can all count."""
+    sums = [sa.literal_column("0").label("broken"), sa.func.count().label("impressions")]
+    if tables.names.clicked:
+        sums.append(sa.func.sum(sql.truth(shown.c.clicked)).label("clicks"))
+    if tables.names.shown_at is not None:
+        sums.append(sa.func.min(shown.c.at).label("first_at"))
+    return sums
+
+
+def _shown_sums(
+    sql: Sql, tables: LogTables, shown: sa.Subquery, place: Column | None = None
+) -> list[sa.Label[Any]]:
+    """What all impressions say for themselves.
+
+    Args:
+        place: of an outcome among those of its impression, which stands there once for each of them.
+    """
+    is_kept = shown.c.reason == 0
+    n_rows: Column = sa.func.count().filter(is_kept)
+    broken = (sa.func.count() - n_rows).label("broken")
+    if place is not None:
+        n_rows = n_rows - sa.func.count().filter(place > 1)
+        is_kept = sa.and_(is_kept, sa.func.coalesce(place, 1) == 1)
+    sums = [broken, n_rows.label("impressions")]
+    if tables.names.clicked:
+        clicks = sa.func.sum(sql.truth(shown.c.clicked)).filter(is_kept)
+        sums.append(sa.func.coalesce(clicks, 0).label("clicks"))
+    if tables.names.shown_at is not None:
+        sums.append(sa.func.min(shown.c.at).filter(is_kept).label("first_at"))
+    return sums
 
 
 def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.Select[Any] | None:
@@ -103,6 +172,15 @@ def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.S
     return None if not parts else sa.select(sa.union_all(*parts).subquery("reasons"))
 
 
+def broken_reasons(
+    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str | None, part: Part | None = None
+) -> sa.Select[Any]:
+    """Impressions that broke a rule for single ones: (reason, rows)."""
+    shown = _marked_impressions(Sql(dialect), tables, cleaning, experiment, part)
+    counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
+    return counted.where(shown.c.reason != 0)
+
+
 def reasons_at_the_edges(
     dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str, start: datetime, end: datetime
 ) -> list[sa.Select[Any]]:
@@ -112,42 +190,6 @@ def reasons_at_the_edges(
     counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
     edges = (shown.c.at.is_(None), shown.c.at < sql.time(start), shown.c.at >= sql.time(end))
     return [counted.where(edge) for edge in edges]
-
-
-def judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
-    """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
-    sql = Sql(dialect)
-    table = pairs.table
-    reason: list[tuple[Any, Any]] = [(table.c.reason != 0, table.c.reason)]
-    source: sa.FromClause = table
-    if cleaning.two_variants != "keep":
-        mixed = (
-            sa.select(table.c.user)
-            .where(table.c.reason == 0)
-            .group_by(table.c.user)
-            .having(sa.func.count() > 1)
-            .cte("mixed")
-        )
-        if cleaning.two_variants == "first":
-            rank = sa.func.row_number().over(
-                partition_by=table.c.user, order_by=(table.c.first_at, sql.bytes(table.c.variant))
-            )
-            ranked = (
-                sa.select(table.c.user, table.c.variant, rank.label("rank"))
-                .where(table.c.reason == 0, table.c.user.in_(sa.select(mixed.c.user)))
-                .subquery("ranked")
-            )
-            mixed = sa.select(ranked.c.user, ranked.c.variant).where(ranked.c.rank > 1).cte("later")
-        match = mixed.c.user == table.c.user
-        if cleaning.two_variants == "first":
-            match = sa.and_(match, mixed.c.variant == table.c.variant)
-        source = table.outerjoin(mixed, match)
-        reason.append((mixed.c.user.is_not(None), sa.literal_column(str(MIXED))))
-    if cleaning.bot_bound is not None:
-        reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
-    others = [column for column in table.c if column.name != "reason"]
-    verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
-    return sa.select(*others, verdict).select_from(source).subquery("judged")
 
 
 def _marked_impressions(
@@ -194,16 +236,8 @@ def _marked_impressions(
 
 def _marked_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
     """Every row of an outcome log with the reason that the row itself gives."""
-    ids = [table.column(name) for name in (log.event_id, log.impression_id) if name is not None]
-    at = table.column(log.at)
-    in_time = _time_rules(sql, log.at, at, cleaning, cleaning.outcomes_stop_at)
-    query = sa.select(
-        table.column(log.event_id).label("event_id"),
-        table.column(log.impression_id).label("id"),
-        at.label("at"),
-        table.column(log.value).label("value"),
-        _first_of([(sql.any_blank(ids), MISSING), *in_time]).label("reason"),
-    )
+    reason = _first_of(_outcome_rules(sql, log, table, cleaning)).label("reason")
+    query = sa.select(*_outcome_columns(log, table), reason)
     if table.is_unique or log.event_id is None:
         return query.subquery(f"{log.name}_rows")
     rows = query.subquery(f"{log.name}_read")
@@ -211,6 +245,34 @@ def _marked_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Clean
         partition_by=rows.c.event_id, order_by=(rows.c.reason != 0, rows.c.at, sql.bytes(rows.c.id))
     )
     return _ranked(rows, rank, cleaning, f"{log.name}_rows")
+
+
+def _good_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
+    """The rows of an outcome log that can count, as far as they tell by themselves."""
+    name = sa.literal(log.name).label("log")
+    if table.is_unique or log.event_id is None:
+        rules = _outcome_rules(sql, log, table, cleaning)
+        query = sa.select(name, *_outcome_columns(log, table)).where(
+            *(sa.not_(broken) for broken, _ in rules)
+        )
+        return query.subquery(f"{log.name}_good")
+    rows = _marked_outcomes(sql, log, table, cleaning)
+    columns = (rows.c.event_id, rows.c.id, rows.c.at, rows.c.value)
+    return sa.select(name, *columns).where(rows.c.reason == 0).subquery(f"{log.name}_good")
+
+
+def _outcome_columns(log: OutcomeLog, table: LogTable) -> list[sa.Label[Any]]:
+    value = table.column(log.value) if log.value else sa.cast(sa.null(), sa.BigInteger)
+    columns = {"event_id": log.event_id, "id": log.impression_id, "at": log.at}
+    return [*(table.column(name).label(ours) for ours, name in columns.items()), value.label("value")]
+
+
+def _outcome_rules(
+    sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning
+) -> list[tuple[Column, int]]:
+    ids = [table.column(name) for name in (log.event_id, log.impression_id) if name is not None]
+    in_time = _time_rules(sql, log.at, table.column(log.at), cleaning, cleaning.outcomes_stop_at)
+    return [(sql.any_blank(ids), MISSING), *in_time]
 
 
 def _ranked(rows: sa.Subquery, rank: Column, cleaning: Cleaning, name: str) -> sa.Subquery:
@@ -229,20 +291,15 @@ def _hits(
     """Every outcome that found its impression, with the reason that the two of them give."""
     parts = []
     for log, table in tables.outcomes:
-        rows = _marked_outcomes(sql, log, table, cleaning)
-        value = rows.c.value if log.value else sa.cast(sa.null(), sa.BigInteger).label("value")
+        rows = _good_outcomes(sql, log, table, cleaning)
         query = sa.select(
-            sa.literal(log.name).label("log"),
-            rows.c.id,
-            rows.c.event_id,
-            rows.c.at,
-            value,
+            *rows.c,
             shown.c.user,
             shown.c.variant,
             *([sql.day(shown.c.at).label("day")] if by_day else []),
-            _delay_reason(sql, log, tables, cleaning, shown, rows).label("reason"),
+            _first_of(_delay_rules(sql, log, tables, cleaning, shown, rows)).label("reason"),
         ).select_from(rows.join(shown, sa.and_(shown.c.id == rows.c.id, shown.c.rank == 1)))
-        parts.append(query.where(rows.c.reason == 0, shown.c.reason == 0))
+        parts.append(query.where(shown.c.reason == 0))
     hits = sa.union_all(*parts).subquery("met")
     if cleaning.repeated == "keep":
         return hits
@@ -257,36 +314,72 @@ def _hits(
     return sa.select(*others, reason.label("reason")).subquery("hits")
 
 
-def _delay_reason(
-    sql: Sql, log: OutcomeLog, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, rows: sa.Subquery
-) -> Column:
-    if log.at is None or tables.names.shown_at is None:
-        return sa.literal_column("0")
-    delay = sql.milliseconds(shown.c.at, rows.c.at)
+def _ranked_outcomes(sql: Sql, tables: LogTables, cleaning: Cleaning) -> sa.Subquery:
+    """Every outcome that can count, and what stands before it.
+
+    `place` is its place among all outcomes of its impression, `place_in_log` that among those of its log
+    in order of time, where `before_at` is the time of the one before.
+    """
+    parts = [_good_outcomes(sql, log, table, cleaning) for log, table in tables.outcomes]
+    rows = sa.union_all(*(sa.select(part) for part in parts)).subquery("outcomes")
+    order = (rows.c.at, sql.bytes(rows.c.event_id))
+    of_log = (rows.c.id, rows.c.log)
+    place_in_log = sa.func.row_number().over(partition_by=of_log, order_by=order)
+    place = sa.func.row_number().over(partition_by=rows.c.id, order_by=(rows.c.log, *order))
+    return sa.select(
+        *rows.c,
+        place.label("place") if len(parts) > 1 else place_in_log.label("place"),
+        place_in_log.label("place_in_log"),
+        sa.func.lag(rows.c.at).over(partition_by=of_log, order_by=order).label("before_at"),
+    ).subquery("ranked")
+
+
+def _delay_rules(
+    sql: Sql,
+    log: OutcomeLog,
+    tables: LogTables,
+    cleaning: Cleaning,
+    shown: sa.Subquery,
+    rows: sa.Subquery,
+) -> list[tuple[Column, int]]:
+    """The rules for an outcome and its impression; whether it comes again is known of ranked rows only.
+
+    In order of time those that come early stand before the first that counts.
+    """
     rules: list[tuple[Column, int]] = []
-    if cleaning.early != "keep":
-        rules.append((delay < -_ms(cleaning.clock_skew), EARLY))
-    if cleaning.late != "keep":
-        rules.append((delay > _ms(cleaning.attribution), LATE))
-    return _first_of(rules)
+    is_again: list[Column] = []
+    if "place_in_log" in rows.c and log.is_once and cleaning.repeated != "keep":
+        is_again = [rows.c.place_in_log > 1]
+    if log.at is not None and tables.names.shown_at is not None:
+        delay = sql.milliseconds(shown.c.at, rows.c.at)
+        if cleaning.early != "keep":
+            rules.append((delay < -_ms(cleaning.clock_skew), EARLY))
+            if is_again:
+                before = sql.milliseconds(shown.c.at, rows.c.before_at)
+                is_again.append(before >= -_ms(cleaning.clock_skew))
+        if cleaning.late != "keep":
+            rules.append((delay > _ms(cleaning.attribution), LATE))
+    return [*rules, *([(sa.and_(*is_again), REPEATED)] if is_again else [])]
 
 
-def _hit_sums(
-    hits: sa.Subquery, tables: LogTables
+def _outcome_sums(
+    tables: LogTables, log_of: Column, value: Column, reason_of: Callable[[OutcomeLog], Column]
 ) -> tuple[list[sa.Label[Any]], tuple[str, ...], tuple[str, ...]]:
     """What counts of each outcome, and how many rows each reason dropped; with the names of both."""
     sums: list[sa.Label[Any]] = []
     columns: list[str] = []
     dropped: list[str] = []
     for log, _ in tables.outcomes:
-        is_kept = sa.and_(hits.c.log == log.name, hits.c.reason == 0)
-        sums.append(_count(is_kept).label(log.name))
+        reason = reason_of(log)
+        is_kept = sa.and_(log_of == log.name, reason == 0)
+        sums.append(sa.func.count().filter(is_kept).label(log.name))
         if log.value:
-            sums.append(sa.func.sum(sa.case((is_kept, hits.c.value), else_=0)).label(log.value_name))
+            added = sa.func.coalesce(sa.func.sum(value).filter(is_kept), 0)
+            sums.append(added.label(log.value_name))
         columns += log.columns
-        for reason in MET_REASONS:
-            name = dropped_name(log.name, reason)
-            sums.append(_count(sa.and_(hits.c.log == log.name, hits.c.reason == reason)).label(name))
+        for why in MET_REASONS:
+            name = dropped_name(log.name, why)
+            sums.append(sa.func.count().filter(sa.and_(log_of == log.name, reason == why)).label(name))
             dropped.append(name)
     return sums, tuple(columns), tuple(dropped)
 
@@ -322,65 +415,5 @@ def _text(column: Column) -> Column:
     return column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)
 
 
-def _count(holds: Column) -> Column:
-    return sa.func.sum(sa.case((holds, 1), else_=0))
-
-
 def _ms(duration: timedelta) -> int:
     return duration // timedelta(milliseconds=1)
-
-
-class Sql:
-    """What the two dialects say differently about the same thing."""
-
-    def __init__(self, dialect: str) -> None:
-        self.is_sqlite = dialect == "sqlite"
-
-    def any_blank(self, ids: Sequence[Column]) -> Column:
-        """Null, or nothing but BLANKS; a name that begins above a blank is not looked at twice."""
-        return sa.or_(*(self._is_blank(column) for column in ids))
-
-    def _is_blank(self, column: Column) -> Column:
-        if isinstance(column.type, sa.Integer | sa.Uuid):
-            return column.is_(None)
-        text = sa.type_coerce(column, sa.String())
-        trim = sa.func.trim if self.is_sqlite else sa.func.btrim
-        first = text if self.is_sqlite else text.collate("C")
-        return sa.or_(column.is_(None), sa.and_(first < "!", trim(text, BLANKS) == ""))
-
-    def is_no_time(self, at: Column) -> Column:
-        if not self.is_sqlite:
-            return at.is_(None)
-        return sa.or_(at.is_(None), sa.not_(at.bool_op("GLOB")(sa.literal(SQLITE_TIME))))
-
-    def time(self, at: datetime) -> Any:
-        """A bound; without a zero fraction, it sorts right beside times with and without one."""
-        utc = at.astimezone(UTC)
-        return utc.replace(tzinfo=None).isoformat(sep=" ") if self.is_sqlite else utc
-
-    def bytes(self, column: Column) -> Column:
-        """Text in the order of its bytes, whatever language the database sorts by."""
-        return column if self.is_sqlite or not isinstance(column.type, sa.String) else column.collate("C")
-
-    def day(self, at: Column) -> Column:
-        """The ISO date in UTC."""
-        if self.is_sqlite:
-            return sa.func.substr(at, 1, 10)
-        return sa.func.to_char(sa.func.timezone("UTC", at), "YYYY-MM-DD")
-
-    def epoch_ms(self, at: Column) -> Column:
-        """Milliseconds since 1970."""
-        if self.is_sqlite:
-            days = sa.func.julianday(at) - 2_440_587.5
-            return sa.cast(sa.func.round(days * 86_400_000.0), sa.BigInteger)
-        return sa.cast(sa.func.round(sa.extract("epoch", at) * 1000), sa.BigInteger)
-
-    def milliseconds(self, start: Column, end: Column) -> Column:
-        if self.is_sqlite:
-            return sa.func.round((sa.func.julianday(end) - sa.func.julianday(start)) * 86_400_000.0)
-        return sa.func.round(sa.extract("epoch", end - start) * 1000)
-
-    def truth(self, column: Column) -> Column:
-        """1 where a flag is set."""
-        is_boolean = isinstance(column.type, sa.Boolean)
-        return sa.case((column.is_(True) if is_boolean else column != 0, 1), else_=0)

@@ -10,10 +10,10 @@ from rich.table import Table as RichTable
 
 from analytics.cleaning import Funnel
 from analytics.conclusion import split_sentence
-from analytics.experiment_report import effects_table, funnel_table, segment_table
 from analytics.metrics import Metric
 from analytics.outcome import Result
 from analytics.power import Plan
+from analytics.report import effects_table, funnel_table, segment_table
 from analytics.srm import SampleRatio
 from analytics.tables import Table, split_table, variants_table
 from analytics.wording import amount, count, p_value, percent, quoted

@@ -160,7 +160,8 @@ def _read(
     if units is None:
         raise UnreadableSource(source, f"there is no table or view {relations.units!r}; upgrade the database")
     _require(source, units, ("experiment", "variant", "clicks", "impressions"))
-    moments = _variant_moments(connection, units, experiment, [c for c in columns if c in units.c])
+    known = [c for c in columns if c in units.c]
+    moments = relation_moments(connection, units, known, units.c.experiment == experiment)
     shares = _planned_shares(connection, relations.experiments, experiment)
     if not moments and shares is None:
         raise UnknownExperiment(experiment, _known_experiments(connection, units, relations.experiments))
@@ -202,8 +203,8 @@ def _require(source: str, relation: sa.TableClause, columns: Sequence[str]) -> N
         raise MissingColumns(f"{relation.name} in {source}", missing, relation.c.keys())
 
 
-def _variant_moments(
-    connection: sa.Connection, units: sa.TableClause, experiment: str, columns: Sequence[str]
+def relation_moments(
+    connection: sa.Connection, units: sa.FromClause, columns: Sequence[str], *where: sa.ColumnElement[bool]
 ) -> dict[str, Moments]:
     """One scan: counts, sums and sums of products per variant."""
     values = {name: _value(units.c[name]) for name in columns}
@@ -211,7 +212,7 @@ def _variant_moments(
     products = [sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)]
     query = (
         sa.select(units.c.variant, sa.func.count(), *totals, *products)
-        .where(units.c.experiment == experiment)
+        .where(*where)
         .group_by(units.c.variant)
         .order_by(units.c.variant)
     )

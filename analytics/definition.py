@@ -122,6 +122,15 @@ def read_definition(path: str | Path) -> Definition:
         UnreadableSource: no such file, or its text is no TOML or JSON.
         InvalidDefinition: a key that nobody knows, or a value that cannot be.
     """
+    return parse_definition(read_settings(path))
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings in a TOML or JSON file (by its ending), as they stand there.
+
+    Raises:
+        UnreadableSource: no such file, or its text is no TOML or JSON.
+    """
     path = Path(path)
     read: Callable[[str], Any] = json.loads if path.suffix.lower() == ".json" else tomllib.loads
     try:
@@ -132,7 +141,7 @@ def read_definition(path: str | Path) -> Definition:
         raise UnreadableSource(str(path), f"is no TOML or JSON ({error})") from error
     if not isinstance(content, dict):
         raise UnreadableSource(str(path), "wants one table of settings, such as name, variants, goals")
-    return parse_definition(content)
+    return content
 
 
 _CONVERTED = {

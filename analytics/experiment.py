@@ -11,19 +11,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
+from analytics.aa import AaTest, aa_test
+from analytics.bayes import Posterior, posterior
 from analytics.cleaning import Cleaning
 from analytics.compare import Pairs, compare
 from analytics.corrections import Correction, adjust
+from analytics.cuped import estimate_variants
 from analytics.definition import Definition
-from analytics.errors import InvalidRequest, UnknownVariant
+from analytics.errors import InsufficientData, InvalidRequest, UnknownVariant
 from analytics.grouped import Group, Question, merged
+from analytics.guardrails import NonInferiority, noninferiority
 from analytics.metrics import CTR, Metric
 from analytics.outcome import Effect, Measure, Result, Segment
+from analytics.ratio import Estimate
 from analytics.reading import Data, Source, read_source
 from analytics.results import Comparison
 from analytics.segments import segment_interaction
 from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look, PlannedLooks
 from analytics.sums import Moments
+from analytics.units import Units
+from analytics.winsor import capped
 
 CONTROL_NAMES = ("control", "original")
 """What the variant without the change is usually called."""
@@ -95,12 +104,7 @@ class Experiment:
             MissingColumns: what a metric is made of, or a segment, is not in the data.
             InvalidRequest: two metrics of one name.
         """
-        measures = self._measures(self.definition)
-        data = self._read(measures, segments)
-        if not self.metrics and data.definition is not None and self.definition is None:
-            measures = self._measures(data.definition)
-            if any(m.metric.columns != CTR.columns for m in measures):
-                data = self._read(measures, segments)
+        measures, data = self._sums(segments)
         shares = self.plan or (data.definition.variants if data.definition else None)
         moments = merged((group.variant, m) for group, m in data.groups.items())
         control = self.control or default_control({*moments, *(shares or {})})
@@ -119,7 +123,7 @@ class Experiment:
             )
             for m in measures
         }
-        effects = _effects(comparisons, control, correction)
+        effects = _effects(comparisons, measures, moments, control, correction)
         return Result(
             name=self.name,
             measures=tuple(measures),
@@ -130,12 +134,50 @@ class Experiment:
             comparisons=comparisons,
             effects=effects,
             srm=next(iter(comparisons.values())).srm,
+            shares=shares,
             funnel=data.funnel,
             cleaning=self.cleaning if data.definition is None else self.cleaning.within(data.definition),
             came_from=data.came_from,
             segments=_segments(data, measures, control, shares, segments, correction, alpha, chosen),
             days_of=data.days,
+            trends_of=data.trends,
         )
+
+    def aa(
+        self, metric: str | None = None, *, variant: str | None = None, runs: int = 1000, seed: int = 0
+    ) -> AaTest:
+        """A/A mode: is the metric sound? The users of one variant, split at random again and again.
+
+        Args:
+            metric: by name; the first when none is named.
+            variant: whose users; the control's when none is named.
+        Raises:
+            InvalidRequest: there is no such metric, or the source holds nothing but sums.
+        """
+        measures, data = self._sums(())
+        known = {m.metric.name: m.metric for m in measures}
+        name = metric or next(iter(known))
+        if name not in known:
+            raise InvalidRequest(f"there is no metric {name!r}, only {', '.join(map(repr, known))}")
+        units = data.units(known[name].columns)
+        whose = variant or self.control or default_control(units.variant)
+        here = units.variant == whose
+        columns = {column: values[here] for column, values in units.columns.items()}
+        of_variant = Units(units.user[here], units.variant[here], columns)
+        return aa_test(of_variant, known[name], np.random.default_rng(seed), runs=runs)
+
+    def _sums(self, segments: Sequence[str]) -> tuple[list[Measure], Data]:
+        """The measures, those of the definition where none were given, with their caps; and the sums."""
+        measures = self._measures(self.definition)
+        data = self._read(measures, segments)
+        if not self.metrics and data.definition is not None and self.definition is None:
+            measures = self._measures(data.definition)
+            if any(m.metric.columns != CTR.columns for m in measures):
+                data = self._read(measures, segments)
+        if any(m.cap is not None for m in measures):
+            measures = [_capped(m, data) for m in measures]
+            data = self._read(measures, segments)
+        return measures, data
 
     def _read(self, measures: Sequence[Measure], segments: Sequence[str]) -> Data:
         columns = dict.fromkeys(name for m in measures for name in m.metric.columns)
@@ -197,22 +239,63 @@ def _look(look: LookPlan, planned_users: int) -> Look:
     return look
 
 
+def _capped(measure: Measure, data: Data) -> Measure:
+    """The measure with its numerator capped at the quantile of all variants together."""
+    if measure.cap is None:
+        return measure
+    try:
+        metric = measure.metric
+        return replace(measure, metric=capped(metric, data.value_at(metric.numerator, measure.cap)))
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
+    except InsufficientData:
+        return measure
+
+
 def _effects(
-    comparisons: Mapping[str, Comparison], control: str, correction: Correction
+    comparisons: Mapping[str, Comparison],
+    measures: Sequence[Measure],
+    moments: Mapping[str, Moments],
+    control: str,
+    correction: Correction,
 ) -> dict[tuple[str, str], Effect]:
     """Every pair's effect on every metric, with p-values adjusted for all of them together.
 
     A pair and its mirror image are one comparison.
     """
-    found = [(name, contrast) for name, c in comparisons.items() for contrast in c.contrasts]
-    raw = {(name, frozenset((c.treatment, c.control))): c.p for name, c in found}
+    found = [(measure, c) for measure in measures for c in comparisons[measure.metric.name].contrasts]
+    raw = {(m.metric.name, frozenset((c.treatment, c.control))): c.p for m, c in found}
     adjusted = dict(zip(raw, adjust(list(raw.values()), correction), strict=True))
-    return {
-        (c.treatment if c.control == control else c.name, name): Effect.of(
-            name, c, adjusted[name, frozenset((c.treatment, c.control))]
-        )
-        for name, c in found
-    }
+    estimates = {m.metric.name: estimate_variants(moments, m.metric) for m in measures}
+    effects = {}
+    for measure, contrast in found:
+        name, comparison = measure.metric.name, comparisons[measure.metric.name]
+        pair = [estimates[name].get(variant) for variant in (contrast.treatment, contrast.control)]
+        new, old = (one and one.adjusted for one in pair)
+        beside = _beside(measure, new, old, comparison) if new and old else ()
+        key = contrast.treatment if contrast.control == control else contrast.name
+        p = adjusted[name, frozenset((contrast.treatment, contrast.control))]
+        effects[key, name] = Effect.of(name, contrast, p, *beside)
+    return effects
+
+
+def _beside(
+    measure: Measure, new: Estimate, old: Estimate, comparison: Comparison
+) -> tuple[Posterior, NonInferiority | None]:
+    """The Bayesian reading, and of a guardrail with a margin whether it is kept."""
+    alpha = comparison.alpha
+    believed = posterior(new, old, alpha=alpha)
+    if measure.role != "guardrail" or measure.margin == 0:
+        return believed, None
+    verdict = noninferiority(
+        new,
+        old,
+        margin=measure.margin,
+        increase_is_good=measure.increase_is_good,
+        alpha=alpha,
+        look=comparison.look,
+    )
+    return believed, verdict
 
 
 def _segments(

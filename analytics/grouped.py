@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 
 from analytics.derived import Derived
-from analytics.errors import MissingColumns
+from analytics.errors import InsufficientData, MissingColumns
 from analytics.sums import Moments, pairs_of
+from analytics.units import Units
+from analytics.winsor import order_rank
 
 UNKNOWN = ""
 """The segment of a user of whom it is not known."""
@@ -43,6 +47,7 @@ class UserRows:
         lookups: further query parts with one row a `user`, whose other columns may be asked for too.
         units: quantities kept as whole numbers of so many to one.
         has_no_null: whether the quantities of the table are whole, wide and never null.
+        is_stored: whether they lie in a table in the order of their variants; then they need no sort.
     """
 
     table: sa.FromClause
@@ -51,6 +56,7 @@ class UserRows:
     lookups: tuple[sa.FromClause, ...] = ()
     units: Mapping[str, int] = field(default_factory=dict)
     has_no_null: bool = False
+    is_stored: bool = False
 
     def quantity(self, name: str) -> sa.ColumnElement[Any]:
         """A number per user, plain or derived, that may be multiplied."""
@@ -98,38 +104,92 @@ class Grouped:
 
 
 def read_grouped(connection: sa.Connection, rows: UserRows, question: Question) -> Grouped:
-    """Moments by variant and segment, and the counters by reason, in one pass.
+    """Moments by variant and segment, and the counters by reason, in one pass (two where rows are stored).
 
     Raises:
         MissingColumns: a quantity or a segment that neither the rows nor a lookup has.
     """
-    values = {name: rows.quantity(name) for name in question.columns}
-    segments = [rows.segment(name).label(f"segment_{i}") for i, name in enumerate(question.segments)]
+    table = rows.table
+    query = _grouped(rows, question)
+    if not rows.is_stored:
+        return _read(
+            connection.execute(query.add_columns(table.c.reason).group_by(table.c.reason)), rows, question
+        )
+    kept = query.add_columns(sa.literal_column("0")).where(table.c.reason == 0)
+    found = _read(connection.execute(kept), rows, question)
+    others = sa.select(
+        table.c.reason, sa.func.count(), *(sa.func.sum(table.c[name]) for name in rows.counters)
+    )
+    others = others.where(table.c.reason != 0).group_by(table.c.reason)
+    names = ("users", *rows.counters)
+    by_reason = {
+        int(row[0]): dict(zip(names, map(int, row[1:]), strict=True)) for row in connection.execute(others)
+    }
+    return Grouped(found.moments, {**found.by_reason, **by_reason})
+
+
+def value_at(connection: sa.Connection, rows: UserRows, name: str, level: float) -> float:
+    """The value that the share `level` of the users who count stays at or below, all variants together.
+
+    Raises:
+        InsufficientData: nobody counts, or the value is not finite.
+    """
+    value = rows.quantity(name)
+    kept = sa.select(value).select_from(_source(rows)).where(rows.table.c.reason == 0)
+    n_users = connection.scalar(sa.select(sa.func.count()).select_from(kept.subquery("kept")))
+    rank = order_rank(int(n_users or 0), level)
+    found = float(connection.scalar(kept.order_by(value).limit(1).offset(rank)) or 0)
+    if not math.isfinite(found):
+        raise InsufficientData("a value is not a finite number")
+    return found
+
+
+def read_units(connection: sa.Connection, rows: UserRows, names: Sequence[str]) -> Units:
+    """One row a user who counts, for what sums cannot tell, such as splitting the users anew."""
+    columns = [rows.quantity(name) for name in names]
+    query = sa.select(rows.table.c.user, rows.table.c.variant, *columns).select_from(_source(rows))
+    found = connection.execute(query.where(rows.table.c.reason == 0)).all()
+    user, variant, *values = zip(*found, strict=True) if found else ((),) * (2 + len(names))
+    arrays = {name: np.array(list(map(number, column))) for name, column in zip(names, values, strict=True)}
+    return Units(np.array(user, dtype=str), np.array(variant, dtype=str), arrays)
+
+
+def _source(rows: UserRows) -> sa.FromClause:
     source = rows.table
     for lookup in rows.lookups:
         source = source.outerjoin(lookup, lookup.c.user == rows.table.c.user)
-    keys = [rows.table.c.reason, rows.table.c.variant, *segments]
-    query = (
-        sa.select(
-            *keys,
-            sa.func.count(),
-            *(sa.func.sum(rows.table.c[name]) for name in rows.counters),
-            *(sa.func.sum(value) for value in values.values()),
-            *(sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)),
-        )
-        .select_from(source)
-        .group_by(*keys)
+    return source
+
+
+def _grouped(rows: UserRows, question: Question) -> sa.Select[Any]:
+    """Variant, segments, users, counters, totals and products."""
+    values = {name: rows.quantity(name) for name in question.columns}
+    segments = [rows.segment(name).label(f"segment_{i}") for i, name in enumerate(question.segments)]
+    keys = [rows.table.c.variant, *segments]
+    query = sa.select(
+        *keys,
+        sa.func.count(),
+        *(sa.func.sum(rows.table.c[name]) for name in rows.counters),
+        *(sa.func.sum(value) for value in values.values()),
+        *(sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)),
     )
+    return query.select_from(_source(rows)).group_by(*keys)
+
+
+def _read(answer: Iterable[Sequence[Any]], rows: UserRows, question: Question) -> Grouped:
+    """Rows of `_grouped`, each with its reason at the end."""
     moments: dict[Group, Moments] = {}
     by_reason: dict[int, dict[str, int]] = {}
-    first_count, first_value = len(keys), len(keys) + 1 + len(rows.counters)
-    for row in connection.execute(query):
-        counts = by_reason.setdefault(int(row[0]), dict.fromkeys(("users", *rows.counters), 0))
+    first_count = 1 + len(question.segments)
+    first_value = first_count + 1 + len(rows.counters)
+    for variant, *numbers, reason in answer:
+        row = (variant, *numbers)
+        counts = by_reason.setdefault(int(reason), dict.fromkeys(("users", *rows.counters), 0))
         for name, n in zip(counts, row[first_count:first_value], strict=True):
             counts[name] += int(n or 0)
-        if row[0] == 0:
-            group = Group(str(row[1]), tuple(map(str, row[2:first_count])))
-            moments[group] = _moments(values, row[first_count], row[first_value:])
+        if reason == 0:
+            group = Group(str(variant), tuple(map(str, row[1:first_count])))
+            moments[group] = _moments(question.columns, row[first_count], row[first_value:])
     return Grouped(dict(sorted(moments.items())), by_reason)
 
 
@@ -141,7 +201,7 @@ def merged(groups: Iterable[tuple[str, Moments]]) -> dict[str, Moments]:
     return dict(sorted(found.items()))
 
 
-def _moments(names: Mapping[str, Any], n: int, numbers: Sequence[Any]) -> Moments:
+def _moments(names: tuple[str, ...], n: int, numbers: Sequence[Any]) -> Moments:
     found = [number(value) for value in numbers]
     totals = dict(zip(names, found, strict=False))
     return Moments(int(n), totals, dict(zip(pairs_of(names), found[len(totals) :], strict=True)))

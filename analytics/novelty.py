@@ -8,6 +8,7 @@ by x uses nothing but y, x, t y, t x and t^2 x.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from analytics.metrics import USERS, Metric
 from analytics.ratio import ROUNDING, Estimate, difference
 from analytics.sums import Moments
 from analytics.units import UnitDays, Units
+
+Since = Literal["start", "exposure"]
+"""Whether days are counted from the first day of all, or from the user's own first day."""
 
 DAYS = "days"
 """The column that is 1 for every user on every day, for means per user and day."""
@@ -57,6 +61,23 @@ class Trend:
     slope: Estimate
 
 
+@dataclass(frozen=True)
+class Trends:
+    """Moments of `trend_columns` by variant, and how many days they span."""
+
+    moments: Mapping[str, Moments]
+    n_days: int
+
+
+def read_trends(days: UnitDays, metric: Metric, since: Since) -> Trends | None:
+    """The same of arrays; None where a column of the metric has no days."""
+    if not set(trend_columns(metric)[:2]) <= {*days.columns, DAYS}:
+        return None
+    t = _days_since_exposure(days) if since == "exposure" else _days_since_start(days)
+    n_days = int(t.max(initial=-1)) + 1
+    return Trends(trend_units(days, metric, since=since).moments() if n_days else {}, n_days)
+
+
 def trend_columns(metric: Metric) -> tuple[str, str, str, str, str]:
     """Names of the five columns per user: y, x, t y, t x and t^2 x, summed over the user's days t.
 
@@ -69,7 +90,7 @@ def trend_columns(metric: Metric) -> tuple[str, str, str, str, str]:
     return y, x, f"t*{y}", f"t*{x}", f"t*t*{x}"
 
 
-def trend_units(days: UnitDays, metric: Metric, *, since: Literal["start", "exposure"] = "start") -> Units:
+def trend_units(days: UnitDays, metric: Metric, *, since: Since = "start") -> Units:
     """One row per user with the five columns.
 
     Args:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from analytics.bayes import Posterior
 from analytics.cleaning import Cleaning, Funnel
 from analytics.compare import DailyMoments, daily_series
-from analytics.conclusion import p_words, split_sentence
 from analytics.corrections import Correction
+from analytics.decision import Decision, decide
 from analytics.errors import UnknownVariant
+from analytics.guardrails import NonInferiority
 from analytics.metrics import Metric
+from analytics.novelty import Novelty, Since, Trends, novelty
 from analytics.ratio import Interval
 from analytics.results import Comparison, Contrast, DailySeries
 from analytics.segments import Interaction
 from analytics.sequential import Anytime, Fixed, Look
-from analytics.srm import SampleRatio
-from analytics.wording import amount, confidence, percent, percent_span, quoted, signed_amount, signed_span
+from analytics.srm import SampleRatio, SampleRatioBy, sample_ratio_by
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Role = Literal["goal", "guardrail", "secondary"]
-Verdict = Literal["do not trust", "ship", "do not ship", "wait"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,18 @@ class Measure:
 
     Attributes:
         role: a `goal` decides, a `guardrail` must not get worse, a `secondary` metric explains.
-        margin: the share of the control by which a guardrail may be worse before it counts as harmed.
+        margin: the share of the control by which a guardrail may be worse. With one, a variant is shipped
+            only when it is shown to stay within it; without, when no harm is shown.
         increase_is_good: False for a metric such as latency.
+        cap: the share of all users, such as 0.999, above whose quantile a numerator counts as that quantile
+            (winsorised); None for no cap.
     """
 
     metric: Metric
     role: Role = "goal"
     margin: float = 0.0
     increase_is_good: bool = True
+    cap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Effect:
         p: under the look; `p_adjusted` counts in all metrics and variants that were compared.
         variance_reduction: the share of the variance that the covariates took away.
         why_none: why numbers are missing.
+        posterior: the Bayesian reading of the same difference.
+        noninferiority: of a guardrail with a margin: is it shown to stay within it?
     """
 
     metric: str
@@ -68,9 +75,18 @@ class Effect:
     why_none: str | None
     why_no_relative: str | None
     why_not_adjusted: str | None
+    posterior: Posterior | None = None
+    noninferiority: NonInferiority | None = None
 
     @classmethod
-    def of(cls, metric: str, contrast: Contrast, p_adjusted: float | None) -> Effect:
+    def of(
+        cls,
+        metric: str,
+        contrast: Contrast,
+        p_adjusted: float | None,
+        posterior: Posterior | None = None,
+        noninferiority: NonInferiority | None = None,
+    ) -> Effect:
         """The effect that a contrast tells."""
         return cls(
             metric,
@@ -87,6 +103,8 @@ class Effect:
             contrast.why_none,
             contrast.why_no_relative,
             contrast.why_not_adjusted,
+            posterior,
+            noninferiority,
         )
 
     def is_significant(self, alpha: float) -> bool:
@@ -142,23 +160,6 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What to do, and why.
-
-    Attributes:
-        variant: the one to ship, when there is one.
-    """
-
-    verdict: Verdict
-    variant: str | None
-    reasons: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
-        return asdict(self) | {"reasons": list(self.reasons)}
-
-
-@dataclass(frozen=True)
 class Result:
     """Everything that an analysis found; `result["personal", "ctr"]` is one effect.
 
@@ -167,6 +168,7 @@ class Result:
         comparisons: metric -> values per variant and contrasts, each adjusted within itself alone.
         effects: (variant, metric) -> effect, adjusted over all of them.
         srm: the sample-ratio check; read it first.
+        shares: the planned shares by variant, where they are known.
         funnel: what became of every row of the logs; None where the source was clean already.
     """
 
@@ -179,11 +181,13 @@ class Result:
     comparisons: Mapping[str, Comparison]
     effects: Mapping[tuple[str, str], Effect]
     srm: SampleRatio
+    shares: Mapping[str, float] | None
     funnel: Funnel | None
     cleaning: Cleaning
     came_from: str
     segments: tuple[Segment, ...]
     days_of: Callable[[], DailyMoments | None]
+    trends_of: Callable[[Metric, Since], Trends | None]
 
     def __getitem__(self, key: tuple[str, str]) -> Effect:
         if key not in self.effects:
@@ -229,6 +233,67 @@ class Result:
         plain = (Metric(m.metric.name, m.metric.numerator, m.metric.denominator) for m in self.measures)
         return {m.name: daily_series(known, m, self.alpha) for m in plain if columns.issuperset(m.columns)}
 
+    def novelty(
+        self, since: Since = "start", metrics: Collection[str] | None = None
+    ) -> dict[tuple[str, str], Novelty]:
+        """(variant, metric) -> does the effect fade or grow? Covariates do not enter.
+
+        The days are read when they are asked for.
+
+        Args:
+            since: the day of the experiment ("start"), or the days since the user was first seen in it.
+            metrics: their names; all of them by default.
+        """
+        return {
+            (variant, m.metric.name): found
+            for m in self.measures
+            if metrics is None or m.metric.name in metrics
+            for variant, found in self._novelty_of(m.metric, since).items()
+        }
+
+    def _novelty_of(self, metric: Metric, since: Since) -> dict[str, Novelty]:
+        variants = [name for name in self.variants if name != self.control]
+        try:
+            trends = self.trends_of(metric, since)
+        except KeyError:
+            trends = None
+        if trends is None:
+            return {name: Novelty(0, why_none="there are no daily data of this metric") for name in variants}
+        seen = {*trends.moments}
+        return {
+            name: novelty(
+                trends.moments[name], trends.moments[self.control], metric, trends.n_days, alpha=self.alpha
+            )
+            if {name, self.control} <= seen
+            else Novelty(trends.n_days, why_none="one of the variants has no users")
+            for name in variants
+        }
+
+    def srm_by(self, segment: str) -> SampleRatioBy:
+        """The sample-ratio check within each value of a segment, adjusted for there being several.
+
+        Raises:
+            UnknownVariant: the segment was not asked for.
+        """
+        found = self.segment(segment).srm
+        users = {value: check.observed for value, check in found.items()}
+        return sample_ratio_by(users, self.shares, threshold=self.srm.threshold)
+
+    def srm_by_day(self) -> SampleRatioBy:
+        """The same for each day's new users, others every day; without groups where there are no days.
+
+        The days are read when they are asked for.
+        """
+        new: dict[str, dict[str, int]] = {}
+        for variant, of_days in (self.days_of() or {}).items():
+            so_far = 0
+            for day, moments in sorted(of_days.items()):
+                new.setdefault(day, {})[variant] = moments.n - so_far
+                so_far = moments.n
+        names = self.variants
+        users = {day: {name: of_day.get(name, 0) for name in names} for day, of_day in sorted(new.items())}
+        return sample_ratio_by(users, self.shares, threshold=self.srm.threshold)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it but the days, ready for JSON: no NaN, no infinity."""
         return {
@@ -244,7 +309,8 @@ class Result:
             "cleaning": self.cleaning.to_dict(),
             "came_from": self.came_from,
             "metrics": {
-                m.metric.name: {**asdict(m.metric), "role": m.role, "margin": m.margin} for m in self.measures
+                m.metric.name: {**asdict(m.metric), "role": m.role, "margin": m.margin, "cap": m.cap}
+                for m in self.measures
             },
             "variants": {
                 name: {metric: self.comparisons[metric].variant_dict(name) for metric in self.comparisons}
@@ -269,21 +335,25 @@ class Result:
 
     def to_html(self) -> str:
         """The report: one HTML file that asks for nothing outside itself."""
-        from analytics.experiment_report import html_report
+        from analytics.report import html_report
 
         return html_report(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the split, the conclusion and the effects."""
-        from analytics.experiment_report import notebook_html
+        from analytics.report import notebook_html
 
         return notebook_html(self)
 
 
 def _flat(segment: str, value: str, effect: Effect) -> dict[str, Any]:
-    row = {key: item for key, item in asdict(effect).items() if key not in ("ci", "relative_ci")}
+    nested = ("ci", "relative_ci", "posterior", "noninferiority")
+    row = {key: item for key, item in asdict(effect).items() if key not in nested}
     for name, interval in (("ci", effect.ci), ("relative", effect.relative_ci)):
         row[f"{name}_low"], row[f"{name}_high"] = interval or (None, None)
+    row["chance_to_win"] = effect.posterior and effect.posterior.chance_to_win
+    row["expected_loss"] = effect.posterior and effect.posterior.expected_loss
+    row["is_noninferior"] = effect.noninferiority and effect.noninferiority.is_noninferior
     return {"segment": segment, "value": value, **row}
 
 
@@ -294,69 +364,3 @@ def look_words(look: Look) -> str:
     if isinstance(look, Anytime):
         return "any number of looks at any time"
     return f"look {look.look} of {len(look.fractions)} that were planned"
-
-
-def decide(result: Result) -> Decision:
-    """What the numbers say to do, in the order in which to believe them.
-
-    A broken split ends it. A guardrail that is shown to be worse by more than its margin rules its variant
-    out. Of the variants left, the one furthest ahead in the first goal is the one to ship, if that is shown
-    beyond doubt; if all are shown to be behind the answer is no, and otherwise it is to wait.
-    """
-    split = split_sentence(next(iter(result.comparisons.values())))
-    if result.srm.is_alarm:
-        return Decision("do not trust", None, (split,))
-    reasons = [split]
-    harmed = {variant for variant, _ in _harms(result)}
-    for variant, metric in _harms(result):
-        reasons.append(f"{quoted(variant)} made the guardrail {quoted(metric)} worse: do not ship it.")
-    goals = [m for m in result.measures if m.role == "goal"]
-    if not goals or len(result.variants) < 2:
-        return Decision("wait", None, (*reasons, "There is no goal, or nothing to compare it with."))
-    goal = goals[0]
-    sign = 1.0 if goal.increase_is_good else -1.0
-    names = [name for name in result.variants if (name, goal.metric.name) in result.effects]
-    effects = [result[name, goal.metric.name] for name in names]
-    reasons += [goal_sentence(result, goal, effect) for effect in effects]
-    shown = [e for e in effects if e.is_significant(result.alpha)]
-    ahead = [e for e in shown if sign * (e.effect or 0.0) > 0 and e.variant not in harmed]
-    if ahead:
-        best = max(ahead, key=lambda e: sign * (e.effect or 0.0))
-        reasons.append(f"Ship {quoted(best.variant)}.")
-        return Decision("ship", best.variant, tuple(reasons))
-    if effects and all(e in shown or e.variant in harmed for e in effects):
-        reasons.append(f"Keep {quoted(result.control)}.")
-        return Decision("do not ship", None, tuple(reasons))
-    reasons.append("Nothing is decided yet: gather more users, or accept that the difference is small.")
-    return Decision("wait", None, tuple(reasons))
-
-
-def goal_sentence(result: Result, goal: Measure, effect: Effect) -> str:
-    """One variant in the first goal, with the p-value that counts in every comparison."""
-    metric, name = goal.metric, quoted(effect.variant)
-    if effect.p is None or effect.ci is None:
-        return f"{name} cannot be judged: {effect.why_none}."
-    comparison = result.comparisons[metric.name]
-    interval = percent_span(*effect.relative_ci) if effect.relative_ci else signed_span(*effect.ci, metric)
-    size = signed_amount(effect.effect, metric) if effect.relative is None else percent(effect.relative)
-    evidence = f"{size}, {confidence(result.alpha)} interval {interval}, p\u00a0{p_words(effect.p_adjusted)}"
-    if not effect.is_significant(result.alpha):
-        return f"No difference in {metric.title} between {name} and the control is shown ({evidence})."
-    verb = "raised" if (effect.effect or 0.0) > 0 else "lowered"
-    before = amount(comparison.variants[result.control].value, metric)
-    return f"{name} {verb} {metric.title} from {before} ({evidence})."
-
-
-def _harms(result: Result) -> list[tuple[str, str]]:
-    """Guardrails that are shown to be worse by more than their margin: (variant, metric)."""
-    found = []
-    for measure in (m for m in result.measures if m.role == "guardrail"):
-        for variant in (v for v in result.variants if (v, measure.metric.name) in result.effects):
-            effect = result[variant, measure.metric.name]
-            ends = effect.relative_ci or (effect.ci if measure.margin == 0 else None)
-            if ends is None or not (measure.margin > 0 or effect.is_significant(result.alpha)):
-                continue
-            best = ends.high if measure.increase_is_good else -ends.low
-            if best < -measure.margin:
-                found.append((variant, measure.metric.name))
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,15 +19,19 @@ from analytics.cleaning import (
 )
 from analytics.cleaning_sql import (
     BOT,
+    BROKEN,
     DROPPED,
     MET_REASONS,
     MIXED,
     ORPHAN,
+    Pairs,
+    Part,
+    broken_reasons,
     dropped_name,
-    judged_pairs,
     outcome_reasons,
     pairs_of_log,
 )
+from analytics.dialect import Sql
 from analytics.errors import MissingColumns
 from analytics.grouped import Group, Question, UserRows, read_grouped
 from analytics.logs import EventLogs, LogTables, find_log
@@ -73,20 +78,39 @@ def read_logs(
     """
     dialect = connection.dialect.name
     tables = LogTables.find(connection, names)
-    pairs = pairs_of_log(dialect, tables, cleaning, experiment)
-    judged = judged_pairs(dialect, pairs, cleaning)
+    rows = log_rows(connection, tables, experiment, question, cleaning, pre_period, users)
     outcomes = [log.name for log, _ in tables.outcomes]
-    lookups: list[sa.FromClause] = [] if users is None else [known_users(connection, users)]
-    if any(name.startswith(PRE) for name in question.columns) and cleaning.started_at and pre_period:
-        lookups.append(_before(dialect, tables, cleaning, pre_period))
-    counters = ("impressions", *outcomes, *pairs.dropped)
-    rows = UserRows(judged, pairs.columns, counters, tuple(lookups), units_of(tables))
     found = read_grouped(connection, rows, question)
     own = outcome_reasons(dialect, tables, cleaning)
     counts = {} if own is None else {(log, reason): n for log, reason, n in connection.execute(own)}
-    funnel = funnel_of(found.by_reason, counts, outcomes)
+    by_reason = dict(found.by_reason)
+    if any(sums["broken"] for sums in by_reason.values()):
+        by_reason.pop(BROKEN, None)
+        for reason, n in connection.execute(broken_reasons(dialect, tables, cleaning, experiment)):
+            by_reason[reason] = dict.fromkeys(("users", *rows.counters), 0) | {"impressions": n}
+    funnel = funnel_of(by_reason, counts, outcomes)
     refuse_what_must_not_be(funnel, cleaning, str(connection.engine.url.database))
     return Reading(found.moments, funnel)
+
+
+def log_rows(
+    connection: sa.Connection,
+    tables: LogTables,
+    experiment: str | None,
+    question: Question,
+    cleaning: Cleaning,
+    pre_period: timedelta,
+    users: Users | None,
+) -> UserRows:
+    """One row a user and variant, judged by all rules."""
+    dialect = connection.dialect.name
+    pairs = pairs_of_log(dialect, tables, cleaning, experiment)
+    judged = _judged_pairs(dialect, pairs, cleaning)
+    lookups: list[sa.FromClause] = [] if users is None else [known_users(connection, users)]
+    if any(name.startswith(PRE) for name in question.columns) and cleaning.started_at and pre_period:
+        lookups.append(_before(dialect, tables, cleaning, pre_period))
+    counters = ("impressions", *(log.name for log, _ in tables.outcomes), *pairs.dropped, "broken")
+    return UserRows(judged, pairs.columns, counters, tuple(lookups), units_of(tables))
 
 
 def daily_rows_of_logs(
@@ -95,14 +119,14 @@ def daily_rows_of_logs(
     """One row a user who counts and day: user_id, variant, day (ISO) and the quantities; with their units."""
     dialect = connection.dialect.name
     tables = LogTables.find(connection, names)
-    judged = judged_pairs(dialect, pairs_of_log(dialect, tables, cleaning, experiment), cleaning)
+    judged = _judged_pairs(dialect, pairs_of_log(dialect, tables, cleaning, experiment), cleaning)
     daily = pairs_of_log(dialect, tables, cleaning, experiment, by_day=True, name="daily")
     rows = daily.table
     same = sa.and_(rows.c.user == judged.c.user, rows.c.variant == judged.c.variant)
     query = sa.select(
         rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
     ).select_from(rows.join(judged, same))
-    return query.where(rows.c.reason == 0, judged.c.reason == 0).subquery("days"), units_of(tables)
+    return query.where(rows.c.impressions > 0, judged.c.reason == 0).subquery("days"), units_of(tables)
 
 
 def units_of(tables: LogTables) -> dict[str, int]:
@@ -154,9 +178,9 @@ def without_variants(tables: LogTables) -> LogTables:
 
 def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: timedelta) -> sa.FromClause:
     """One row a user: every quantity within the pre-period."""
-    pairs = pairs_of_log(
-        dialect, without_variants(tables), before_start(cleaning, pre_period), None, name="before"
-    )
+    rules = before_start(cleaning, pre_period)
+    part = Part(rules.started_at, rules.stopped_at, is_small=False)
+    pairs = pairs_of_log(dialect, without_variants(tables), rules, None, name="before", part=part)
     units = units_of(tables)
     quantities = [
         (pairs.table.c[name] if units.get(name, 1) == 1 else pairs.table.c[name] / float(units[name])).label(
@@ -164,7 +188,7 @@ def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: tim
         )
         for name in pairs.columns
     ]
-    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.reason == 0).subquery("pre")
+    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.impressions > 0).subquery("pre")
 
 
 def funnel_of(
@@ -203,3 +227,38 @@ def _outcome_funnel(
             dropped[DROPPED] += sums[name]
     dropped[ORPHAN] = own.get(0, 0) - met
     return LogFunnel(name, sum(own.values()), {rule: dropped[i] for i, rule in enumerate(OUTCOME_RULES, 1)})
+
+
+def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
+    """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
+    sql = Sql(dialect)
+    table = pairs.table
+    reason: list[tuple[Any, Any]] = [(table.c.impressions == 0, sa.literal_column(str(BROKEN)))]
+    source: sa.FromClause = table
+    if cleaning.two_variants != "keep":
+        mixed = (
+            sa.select(table.c.user)
+            .where(table.c.impressions > 0)
+            .group_by(table.c.user)
+            .having(sa.func.count() > 1)
+            .cte("mixed")
+        )
+        if cleaning.two_variants == "first":
+            rank = sa.func.row_number().over(
+                partition_by=table.c.user, order_by=(table.c.first_at, sql.bytes(table.c.variant))
+            )
+            ranked = (
+                sa.select(table.c.user, table.c.variant, rank.label("rank"))
+                .where(table.c.impressions > 0, table.c.user.in_(sa.select(mixed.c.user)))
+                .subquery("ranked")
+            )
+            mixed = sa.select(ranked.c.user, ranked.c.variant).where(ranked.c.rank > 1).cte("later")
+        match = mixed.c.user == table.c.user
+        if cleaning.two_variants == "first":
+            match = sa.and_(match, mixed.c.variant == table.c.variant)
+        source = table.outerjoin(mixed, match)
+        reason.append((mixed.c.user.is_not(None), sa.literal_column(str(MIXED))))
+    if cleaning.bot_bound is not None:
+        reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
+    verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
+    return sa.select(*table.c, verdict).select_from(source).subquery("judged")

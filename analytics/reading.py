@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
 from analytics.database import Relations, daily_moments, opened, read_experiment, stored_definition
 from analytics.definition import Definition
-from analytics.derived import plain_columns
+from analytics.derived import plain_columns, with_derived
+from analytics.errors import InvalidRequest
 from analytics.frames import CleanUnits, Tables
-from analytics.grouped import Group, Question
-from analytics.logs import EventLogs
-from analytics.raw import Users, daily_rows_of_logs, read_logs
+from analytics.grouped import Group, Question, UserRows, read_units, value_at
+from analytics.logs import EventLogs, LogTables
+from analytics.metrics import Metric
+from analytics.novelty import DAYS, Since, Trends, trend_columns
+from analytics.novelty import read_trends as trends_of_days
+from analytics.raw import Users, daily_rows_of_logs, log_rows, read_logs
 from analytics.rollup import Rollup
-from analytics.rollup_read import daily_rows, has_rollup, read_totals
+from analytics.rollup_read import daily_rows, has_rollup, read_totals, totals_rows
 from analytics.sums import Moments
+from analytics.trends import read_trends
 from analytics.units import UnitDays, Units
+from analytics.winsor import cap_at
 
 DailyMoments = Mapping[str, Mapping[str, Moments]]
 
@@ -54,6 +61,9 @@ class Data:
         funnel: what became of every row; None where the source was clean already.
         definition: the experiment as the source knows it.
         days: asks for the moments of each variant up to each day; None without daily data.
+        trends: asks how a metric runs over the days; None without daily data.
+        value_at: asks for a quantile over all users of one quantity.
+        units: asks for these quantities, one row a user who counts.
         came_from: what was read, in a few words.
     """
 
@@ -61,7 +71,15 @@ class Data:
     funnel: Funnel | None = None
     definition: Definition | None = None
     days: Callable[[], DailyMoments | None] = lambda: None
+    trends: Callable[[Metric, Since], Trends | None] = lambda *_: None
+    value_at: Callable[[str, float], float] = lambda *_: _refuse_sums()
+    units: Callable[[Sequence[str]], Units] = lambda *_: _refuse_sums()
     came_from: str = "units"
+
+
+def _refuse_sums() -> NoReturn:
+    """Of sums, and of views whose rows are summed where they lie."""
+    raise InvalidRequest("sums do not tell one user from another; give units, files, raw logs or a rollup")
 
 
 def read_source(
@@ -91,8 +109,16 @@ NO_FUNNEL = Funnel((), 0, {})
 def _read_units(
     cleaned: CleanUnits, days: UnitDays | None, question: Question, funnel: Funnel | None
 ) -> Data:
+    units = cleaned.units
     course = (lambda: None) if days is None else (lambda: days.cumulative_moments() or None)
-    return Data(cleaned.groups(question), funnel, days=course)
+    return Data(
+        cleaned.groups(question),
+        funnel,
+        days=course,
+        trends=lambda metric, since: None if days is None else trends_of_days(days, metric, since),
+        value_at=lambda name, level: cap_at(with_derived(units.columns, [name])[name], level),
+        units=lambda names: Units(units.user, units.variant, with_derived(units.columns, names)),
+    )
 
 
 def _read_database(
@@ -106,7 +132,7 @@ def _read_database(
     sums = read_experiment(source.database, name, columns=tuple(columns), relations=source.relations)
     groups = {Group(variant): moments for variant, moments in sums.moments.items()}
     known = found or (None if sums.shares is None else _planned(name, sums.shares))
-    return Data(groups, None, known, lambda: sums.days, "views")
+    return Data(groups, None, known, lambda: sums.days, came_from="views")
 
 
 def _read_own_logs(
@@ -117,33 +143,74 @@ def _read_own_logs(
     cleaning: Cleaning,
 ) -> Data:
     rollup = Rollup(definition, source.logs, cleaning)
-    if has_rollup(connection, rollup):
+    is_rolled_up = has_rollup(connection, rollup)
+    if is_rolled_up:
         read = read_totals(connection, rollup, question, source.users)
-        return Data(read.groups, read.funnel, definition, lambda: _days(source, rollup, question), "rollup")
-    read = read_logs(
-        connection,
-        source.logs,
-        definition.name,
-        question,
-        cleaning=rollup.rules,
-        pre_period=definition.pre_period,
-        users=source.users,
-    )
+    else:
+        read = read_logs(
+            connection,
+            source.logs,
+            definition.name,
+            question,
+            cleaning=rollup.rules,
+            pre_period=definition.pre_period,
+            users=source.users,
+        )
     has_times = source.logs.shown_at is not None
-    course = (lambda: _days(source, rollup, question)) if has_times else (lambda: None)
-    return Data(read.groups, read.funnel, definition, course, "logs")
+    return Data(
+        read.groups,
+        read.funnel,
+        definition,
+        days=(lambda: _days(source, rollup, question)) if has_times else (lambda: None),
+        trends=(lambda metric, since: _trends(source, rollup, metric, since) if has_times else None),
+        value_at=lambda name, level: _value_at(source, rollup, name, level),
+        units=lambda names: _units(source, rollup, names),
+        came_from="rollup" if is_rolled_up else "logs",
+    )
+
+
+def _value_at(source: Database, rollup: Rollup, name: str, level: float) -> float:
+    with opened(source.database) as connection:
+        return value_at(connection, _user_rows(connection, source, rollup, [name]), name, level)
+
+
+def _units(source: Database, rollup: Rollup, names: Sequence[str]) -> Units:
+    with opened(source.database) as connection:
+        return read_units(connection, _user_rows(connection, source, rollup, names), names)
+
+
+def _user_rows(connection: sa.Connection, source: Database, rollup: Rollup, names: Sequence[str]) -> UserRows:
+    if has_rollup(connection, rollup):
+        return totals_rows(connection, rollup, source.users)
+    tables, definition = LogTables.find(connection, source.logs), rollup.definition
+    question = Question(tuple(names))
+    return log_rows(
+        connection, tables, definition.name, question, rollup.rules, definition.pre_period, source.users
+    )
+
+
+def _trends(source: Database, rollup: Rollup, metric: Metric, since: Since) -> Trends | None:
+    with opened(source.database) as connection:
+        rows, units = _daily_rows(connection, source, rollup)
+        if not set(trend_columns(metric)[:2]) <= {*rows.c.keys(), DAYS}:
+            return None
+        return read_trends(connection, rows, metric, units, since)
 
 
 def _days(source: Database, rollup: Rollup, question: Question) -> DailyMoments | None:
     """Of the quantities that have days: those from before the start do not."""
     with opened(source.database) as connection:
-        if has_rollup(connection, rollup):
-            rows, units = daily_rows(connection, rollup)
-        else:
-            name = rollup.definition.name
-            rows, units = daily_rows_of_logs(connection, source.logs, name, rollup.rules)
+        rows, units = _daily_rows(connection, source, rollup)
         wanted = [c for c in plain_columns(question.columns) if c in rows.c]
         return daily_moments(connection, rows, wanted, units) or None
+
+
+def _daily_rows(
+    connection: sa.Connection, source: Database, rollup: Rollup
+) -> tuple[sa.Subquery, dict[str, int]]:
+    if has_rollup(connection, rollup):
+        return daily_rows(connection, rollup)
+    return daily_rows_of_logs(connection, source.logs, rollup.definition.name, rollup.rules)
 
 
 def replace_name(definition: Definition, name: str) -> Definition:

@@ -15,13 +15,14 @@ from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import (
     MET_REASONS,
     Part,
-    Sql,
+    broken_reasons,
     dropped_name,
     outcome_reasons,
     pairs_of_log,
     reasons_at_the_edges,
 )
 from analytics.definition import DAY, Definition
+from analytics.dialect import Sql
 from analytics.logs import EventLogs, LogTables
 from analytics.raw import before_start, without_variants
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
@@ -49,6 +50,12 @@ class Span:
     key: int
     start: datetime
     end: datetime
+
+    def part(self, rules: Cleaning, users: sa.Select[Any] | None = None) -> Part | None:
+        """The impressions of the span within the window of the rules, or None without any."""
+        start = max(self.start, rules.started_at or self.start)
+        end = min(self.end, rules.stopped_at or self.end)
+        return Part(start, end, users, is_small=self.key != WHOLE) if start < end else None
 
 
 def day_number(at: datetime) -> int:
@@ -111,6 +118,7 @@ class Refreshing:
         if connection.dialect.name == "sqlite":
             # a day touches most pages of the user days; within 2 MB SQLite would read each again and again
             connection.exec_driver_sql("PRAGMA cache_size = -64000")
+            connection.exec_driver_sql("PRAGMA temp.cache_size = -64000")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
         tables = RollupTables.of(pairs.columns, pairs.dropped)
@@ -248,7 +256,10 @@ class Refreshing:
     # -- folding
 
     def _fold(self, span: Span, *, has_old: bool = False, is_touched: bool = False) -> None:
-        """Replace the rows of a span by what the logs say now."""
+        """Replace the rows of a span by what the logs say now.
+
+        A new row reaches the user days in the order in which it was made, which is that of their key.
+        """
         users = sa.select(TOUCHED.c.user_id).where(TOUCHED.c.day == span.key) if is_touched else None
         new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
         with temporary(self.connection, new), temporary(self.connection, old):
@@ -263,8 +274,7 @@ class Refreshing:
     def _put_in(self, new: sa.Table) -> None:
         days = self.tables.user_days
         names = [c.name for c in days.c if c.name != "rollup_id"]
-        kept = sa.select(self._id, *(new.c[name] for name in names)).where(new.c.reason == 0)
-        kept = kept.order_by(new.c.user_id, new.c.day, new.c.variant)
+        kept = sa.select(self._id, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
         self._add_to_totals(new, 1)
 
@@ -280,21 +290,21 @@ class Refreshing:
             before = before_start(rules, definition.pre_period)
             phases.append((without_variants(self.logs), before, None))
         for logs, cleaning, experiment in phases:
-            start = max(span.start, cleaning.started_at or span.start)
-            end = min(span.end, cleaning.stopped_at or span.end)
-            if start < end:
-                part = Part(start, end, users)
-                pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=True, part=part)
+            part = span.part(cleaning, users)
+            if part is not None:
+                pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=span.key == WHOLE, part=part)
                 names = [c.name for c in new.c]
-                made = self._made(pairs.table)
+                made = self._made(pairs.table, span)
                 query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
-                query = query if experiment else query.where(pairs.table.c.reason == 0)
+                query = query.where(pairs.table.c.impressions > 0)
                 self.connection.execute(new.insert().from_select(names, query))
 
-    def _made(self, pairs: sa.CTE) -> dict[str, sa.ColumnElement[Any]]:
+    def _made(self, pairs: sa.CTE, span: Span) -> dict[str, sa.ColumnElement[Any]]:
         """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
         sql = Sql(self.connection.dialect.name)
-        day = sa.cast(sa.func.replace(pairs.c.day, "-", ""), sa.Integer)
+        day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)
+        if span.key == WHOLE:
+            day = sa.cast(sa.func.replace(pairs.c.day, "-", ""), sa.Integer)
         return {"user_id": pairs.c.user, "day": day, "first_ms": sql.epoch_ms(pairs.c.first_at)}
 
     def _take_out(self, old: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
@@ -302,9 +312,9 @@ class Refreshing:
         here = sa.and_(days.c.rollup_id == self.rollup_id, days.c.day == span.key)
         if users is not None:
             here = sa.and_(here, days.c.user_id.in_(users))
-        names = [c.name for c in old.c if c.name != "reason"]
-        query = sa.select(*(days.c[name] for name in names), sa.literal_column("0")).where(here)
-        self.connection.execute(old.insert().from_select([*names, "reason"], query))
+        names = [c.name for c in old.c]
+        query = sa.select(*(days.c[name] for name in names)).where(here)
+        self.connection.execute(old.insert().from_select(names, query))
         self.connection.execute(days.delete().where(here))
         self._add_to_totals(old, -1)
 
@@ -314,8 +324,8 @@ class Refreshing:
         sums = [(sa.func.sum(rows.c[name]) * sign).label(name) for name in quantities]
         query = (
             sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, sa.func.min(rows.c.first_ms), SOLE_SQL)
-            .where(rows.c.reason == 0, rows.c.variant != NOBODY)
-            .group_by(rows.c.user_id, rows.c.variant)
+            .where(rows.c.variant != NOBODY)
+            .group_by(rows.c.variant, rows.c.user_id)
         )
         dialect = self.connection.dialect.name
         names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
@@ -339,7 +349,7 @@ class Refreshing:
         days, totals = self.tables.user_days, self.tables.user_totals
         keys = ("rollup_id", "user_id", "variant")
         first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
-        users = sa.union(*(sa.select(table.c.user_id).where(table.c.reason == 0) for table in tables))
+        users = sa.union(*(sa.select(table.c.user_id) for table in tables))
         self.connection.execute(
             totals.delete().where(totals.c.rollup_id == self.rollup_id, totals.c.impressions == 0)
         )
@@ -392,18 +402,24 @@ class Refreshing:
         if not is_touched:
             here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
             self.connection.execute(table.delete().where(*here))
-            query = sa.select(new.c.reason, sa.func.sum(new.c.impressions)).where(new.c.reason != 0)
-            for reason, n in self.connection.execute(query.group_by(new.c.reason)):
-                counts[IMPRESSIONS, reason] = int(n)
+            counts |= self._broken(span)
         for rows, sign in ((new, 1), (old, -1)):
             sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
-            sums = sums.where(rows.c.reason == 0, rows.c.variant != NOBODY)
+            sums = sums.where(rows.c.variant != NOBODY)
             found = dict(zip(self.tables.dropped, self.connection.execute(sums).one(), strict=True))
             for log, _ in self.logs.outcomes:
                 for reason in MET_REASONS:
                     n = found[dropped_name(log.name, reason)] or 0
                     counts[log.name, reason] = counts.get((log.name, reason), 0) + sign * int(n)
         self._shift({(log, span.key, reason): n for (log, reason), n in counts.items()})
+
+    def _broken(self, span: Span) -> dict[tuple[str, int], int]:
+        """Impressions of the span that broke a rule for single ones."""
+        dialect, part = self.connection.dialect.name, span.part(self.rules)
+        if part is None:
+            return {}
+        query = broken_reasons(dialect, self.logs, self.rules, self.definition.name, part)
+        return {(IMPRESSIONS, reason): int(n) for reason, n in self.connection.execute(query)}
 
     def _count_the_edges(self) -> None:
         """Rows that belong to no day of the window, and what outcomes say for themselves."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -61,6 +61,20 @@ def read_totals(
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
+    grouped = read_grouped(connection, _totals_rows(connection, found, users), question)
+    return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
+
+
+def totals_rows(connection: sa.Connection, rollup: Rollup, users: Users | None = None) -> UserRows:
+    """One row a user and variant of the whole experiment.
+
+    Raises:
+        UnknownRollup: it was never refreshed, or with other rules.
+    """
+    return _totals_rows(connection, _find(connection, rollup), users)
+
+
+def _totals_rows(connection: sa.Connection, found: _Found, users: Users | None) -> UserRows:
     totals = found.tables.user_totals
     rows = sa.select(
         totals.c.user_id.label("user"),
@@ -69,8 +83,7 @@ def read_totals(
         *(totals.c[name] for name in found.columns),
     ).where(totals.c.rollup_id == found.rollup_id)
     known = None if users is None else known_users(connection, users)
-    grouped = read_grouped(connection, found.user_rows(rows.subquery("totals"), known), question)
-    return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
+    return replace(found.user_rows(rows.subquery("totals"), known), is_stored=True)
 
 
 def read_days(
@@ -90,28 +103,42 @@ def read_days(
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
-    days = found.tables.user_days
-    bounds = [days.c.variant != NOBODY]
-    bounds += [] if first is None else [days.c.day >= _number(first)]
-    bounds += [] if last is None else [days.c.day <= _number(last)]
-    inside = sa.and_(*bounds)
-    variant = sa.case((inside, days.c.variant))
-    per_user = sa.select(
-        days.c.user_id.label("user"),
-        sa.func.min(variant).label("variant"),
-        sa.func.max(variant).label("last_variant"),
-        *(_sum_where(inside, days.c[name]).label(name) for name in found.tables.quantities),
-        *(
-            _sum_where(days.c.variant == NOBODY, days.c[name]).label(PRE + name)
-            for name in found.tables.quantities
-        ),
-    ).where(days.c.rollup_id == found.rollup_id)
-    user = per_user.group_by(days.c.user_id).having(sa.func.min(variant).is_not(None)).subquery("per_user")
-    place = sa.case((user.c.variant != user.c.last_variant, FIRST), else_=SOLE)
-    judged = sa.select(*user.c, _judgement(found.rules, place, user.c.impressions).label("reason"))
+    days, totals = found.tables.user_days, found.tables.user_totals
+    other = days.alias("other")
+    sums = [sa.func.sum(days.c[name]).label(name) for name in found.tables.quantities]
+    pairs = sa.select(days.c.user_id, days.c.variant, *sums).where(*_within(days, found, first, last))
+    pair = pairs.group_by(days.c.user_id, days.c.variant).subquery("pairs")
+    saw_another = sa.exists().where(
+        other.c.user_id == pair.c.user_id,
+        other.c.variant != pair.c.variant,
+        *_within(other, found, first, last),
+    )
+    place = sa.case((totals.c.place == SOLE, SOLE), (saw_another, FIRST), else_=SOLE)
+    same = sa.and_(
+        totals.c.rollup_id == found.rollup_id,
+        totals.c.variant == pair.c.variant,
+        totals.c.user_id == pair.c.user_id,
+    )
+    judged = sa.select(
+        pair.c.user_id.label("user"),
+        pair.c.variant,
+        _judgement(found.rules, place, pair.c.impressions).label("reason"),
+        *(pair.c[name] for name in found.tables.quantities),
+        *(totals.c[PRE + name] for name in found.tables.quantities),
+    ).select_from(pair.join(totals, same))
     known = None if users is None else known_users(connection, users)
     grouped = read_grouped(connection, found.user_rows(judged.subquery("judged"), known), question)
     return Reading(grouped.moments, funnel_of(grouped.by_reason, {}, ()))
+
+
+def _within(
+    days: sa.FromClause, found: _Found, first: date | None, last: date | None
+) -> list[sa.ColumnElement[bool]]:
+    """Rows of the experiment itself, of these days."""
+    inside = [days.c.rollup_id == found.rollup_id, days.c.variant != NOBODY]
+    inside += [] if first is None else [days.c.day >= _number(first)]
+    inside += [] if last is None else [days.c.day <= _number(last)]
+    return inside
 
 
 def daily_rows(connection: sa.Connection, rollup: Rollup) -> tuple[sa.Subquery, dict[str, int]]:
@@ -171,10 +198,6 @@ def _judgement(rules: Cleaning, place: Column, impressions: Column) -> Column:
         cases.append((impressions > rules.bot_bound, sa.literal_column(str(BOT))))
     none: Column = sa.literal_column("0")
     return sa.case(*cases, else_=none) if cases else none
-
-
-def _sum_where(holds: Column, column: Column) -> Column:
-    return sa.func.sum(sa.case((holds, column), else_=0))
 
 
 def _number(day: date) -> int:

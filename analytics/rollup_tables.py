@@ -3,8 +3,11 @@
 analytics_rollups      one row an experiment: what it was made with
 analytics_log_days     rows of each log on each day when it was last looked at
 analytics_dropped      rows that each rule dropped
-analytics_user_days    one row a user, day and variant; the variant '' is the time before the start
-analytics_user_totals  one row a user and variant, with the pre-period beside it
+analytics_user_days    one row a user, variant and day; the variant '' is the time before the start
+analytics_user_totals  one row a variant and user, with the pre-period beside it
+
+Each table lies in the order of its key, which is the order of its most frequent question: days are summed
+up a user and variant, totals a variant, and neither has to be sorted.
 """
 
 from __future__ import annotations
@@ -65,14 +68,14 @@ class RollupTables:
         user_days = _table(
             metadata,
             "user_days",
-            [*user, ("day", sa.Integer), ("variant", sa.String)],
+            [*user, ("variant", sa.String), ("day", sa.Integer)],
             [*numbers, *((name, sa.BigInteger) for name in dropped), ("first_ms", sa.BigInteger)],
         )
         before: list[Named] = [(f"pre_{name}", sa.BigInteger) for name in quantities]
         user_totals = _table(
             metadata,
             "user_totals",
-            [*user, ("variant", sa.String)],
+            [rollup, ("variant", sa.String), ("user_id", sa.String)],
             [*numbers, *before, ("first_ms", sa.BigInteger), ("place", sa.Integer)],
             nullable=[name for name, _ in before],
         )
@@ -86,13 +89,15 @@ class RollupTables:
         return cls(metadata, rollups, log_days, dropped_rows, user_days, user_totals, quantities, dropped)
 
     def make(self, connection: sa.Connection) -> None:
-        """Make the tables that are missing; tables with other quantities make way for these."""
+        """Make the tables that are missing; tables with other quantities or keys make way for these."""
         inspector = sa.inspect(connection)
-        name = self.user_days.name
-        if inspector.has_table(name):
-            found = {column["name"] for column in inspector.get_columns(name)}
-            if found != set(self.user_days.c.keys()):
-                self.metadata.drop_all(connection)
+        for table in (self.user_days, self.user_totals):
+            if inspector.has_table(table.name):
+                found = {column["name"] for column in inspector.get_columns(table.name)}
+                key = inspector.get_pk_constraint(table.name)["constrained_columns"]
+                if found != set(table.c.keys()) or key != table.primary_key.columns.keys():
+                    self.metadata.drop_all(connection)
+                    break
         self.metadata.create_all(connection)
 
 
@@ -107,11 +112,9 @@ TOUCHED = sa.Table(
 
 
 def scratch(tables: RollupTables, name: str) -> sa.Table:
-    """A temporary table with the rows of user days, and the reason of those that do not count."""
+    """A temporary table with rows of the user days."""
     columns = [sa.Column(c.name, c.type) for c in tables.user_days.c if c.name != "rollup_id"]
-    return sa.Table(
-        f"{PREFIX}{name}", sa.MetaData(), *columns, sa.Column("reason", sa.Integer), prefixes=["TEMPORARY"]
-    )
+    return sa.Table(f"{PREFIX}{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
 
 
 def _table(
@@ -121,7 +124,6 @@ def _table(
     values: Sequence[Named],
     nullable: list[str] | None = None,
 ) -> sa.Table:
-    """Stored in the order of its key: one user's rows lie side by side."""
     return sa.Table(
         f"{PREFIX}{name}",
         metadata,

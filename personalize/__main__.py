@@ -1,4 +1,4 @@
-"""Commands: demo, serve, retrain, simulate, rank, erase-user; groups: models, events, db, catalog."""
+"""Commands demo, serve, retrain, simulate, rank, erase-user; and groups: experiments, models, events, …"""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from personalize.commands import evaluate, events, models, retrain, simulate
+from personalize.commands import evaluate, events, experiments, models, retrain, simulate
 from personalize.commands.options import AsJson, DataDir, console, print_json, settings_from
 from personalize.errors import PersonalizeError
 from personalize.settings import Settings
@@ -26,6 +26,7 @@ app.add_typer(catalog, name="catalog")
 app.command()(retrain.retrain)
 app.command()(evaluate.evaluate)
 app.command()(simulate.simulate)
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(models.app, name="models")
 app.add_typer(events.app, name="events")
 

@@ -4,6 +4,7 @@
     ├── UnknownProduct          no such product in the catalogue
     ├── UnknownStyle            no such style on offer
     ├── UnknownExperiment       no experiment of that name
+    ├── ExperimentRefused       a definition that cannot be read, or would move users who were assigned
     ├── UnknownModelVersion     the registry holds no such model version
     ├── NothingToRollBack       no model was promoted that could be taken back
     ├── UnknownRender           no picture belongs to this render address
@@ -54,6 +55,12 @@ class UnknownExperiment(PersonalizeError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"no experiment {name!r}; create it before it is served or compared")
+
+
+class ExperimentRefused(PersonalizeError):
+    def __init__(self, source: str, reason: str) -> None:
+        self.source, self.reason = source, reason
+        super().__init__(f"{source}: {reason}")
 
 
 class UnknownModelVersion(PersonalizeError):

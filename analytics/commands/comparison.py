@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -15,7 +15,7 @@ from analytics.errors import InvalidRequest, UnknownVariant, UnreadableSource
 
 if TYPE_CHECKING:
     from analytics.experiment import LookPlan
-    from analytics.outcome import Result
+    from analytics.outcome import Measure, Result
 
 Control = Annotated[str | None, typer.Option(help="Default: the variant `control`, else `original`.")]
 Metrics = Annotated[
@@ -25,6 +25,23 @@ Metrics = Annotated[
         metavar="NAME=A/B",
         help="Sum of A over sum of B; B may be `users`. Repeat for more; the first is the goal. "
         "Default: those of the definition, else ctr=clicks/impressions.",
+    ),
+]
+Guardrails = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guardrail",
+        metavar="NAME=A/B[:MARGIN]",
+        help="A metric that must not get worse; with a margin such as 0.02 a variant is shipped only when it "
+        "is shown to be at most that share worse. Write -A/B where an increase is bad. Repeat for more.",
+    ),
+]
+Cap = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=0.999999,
+        help="Winsorise: sums of A above this quantile of all users count as that quantile, such as 0.999.",
     ),
 ]
 Covariates = Annotated[
@@ -72,6 +89,8 @@ def compare(
         typer.Option(metavar="TREATMENT:CONTROL", help="Only this comparison. Repeat for more."),
     ] = None,
     metric: Metrics = None,
+    guardrail: Guardrails = None,
+    cap: Cap = None,
     covariate: Covariates = None,
     segment: Segments = None,
     correction: CorrectionText = "holm",
@@ -85,7 +104,15 @@ def compare(
     """Compare the variants of an experiment: is the split sound, and which is better by how much."""
     chosen = [split(text, ":", "--pair") for text in pair] if pair else pairs
     result = _analyze(
-        where, control, metric, covariate, segment, correction, look, alpha, planned_users, chosen
+        where,
+        control,
+        _measures(metric, guardrail, covariate, cap),
+        segment,
+        correction,
+        look,
+        alpha,
+        planned_users,
+        chosen,
     )
     write_reports(result, html, markdown)
     if as_json:
@@ -104,6 +131,8 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     control: Control = None,
     metric: Metrics = None,
+    guardrail: Guardrails = None,
+    cap: Cap = None,
     covariate: Covariates = None,
     segment: Segments = None,
     correction: CorrectionText = "holm",
@@ -113,7 +142,15 @@ def report(
 ) -> None:
     """Write the whole analysis as one HTML file (or Markdown, for a name that ends in .md)."""
     result = _analyze(
-        where, control, metric, covariate, segment, correction, look, alpha, planned_users, "control"
+        where,
+        control,
+        _measures(metric, guardrail, covariate, cap),
+        segment,
+        correction,
+        look,
+        alpha,
+        planned_users,
+        "control",
     )
     is_markdown = output.suffix.lower() in (".md", ".markdown")
     write_reports(result, None if is_markdown else output, output if is_markdown else None)
@@ -161,12 +198,24 @@ def register(app: typer.Typer) -> None:
 
 def comparison_json(result: Result) -> dict[str, Any]:
     """Everything; the first metric's comparison stands at the top as well, all of them under `metrics`."""
+    from analytics.novelty import Since
+
     days = result.by_day()
     comparisons = {
         name: replace(comparison, days=days.get(name)).to_dict()
         for name, comparison in result.comparisons.items()
     }
     whole = result.to_dict()
+    whole |= {
+        "novelty": {
+            since: [
+                {"variant": variant, "metric": metric, **found.to_dict()}
+                for (variant, metric), found in result.novelty(since).items()
+            ]
+            for since in get_args(Since)
+        },
+        "srm_by_day": result.srm_by_day().to_dict(),
+    }
     first = next(iter(comparisons.values()))
     return (
         first
@@ -181,7 +230,7 @@ def write_reports(result: Result, html: Path | None, markdown: Path | None) -> N
     Raises:
         UnreadableSource: a file cannot be written.
     """
-    from analytics.experiment_report import html_report, markdown_report
+    from analytics.report import html_report, markdown_report
 
     for path, render in ((html, html_report), (markdown, markdown_report)):
         if path is None:
@@ -195,16 +244,15 @@ def write_reports(result: Result, html: Path | None, markdown: Path | None) -> N
 def _look_at(where: Where, segment: Sequence[str] | None) -> Result:
     """An analysis of which the comparison does not matter, whatever the control is called."""
     try:
-        return _analyze(where, None, None, None, segment)
+        return _analyze(where, None, (), segment)
     except UnknownVariant as error:
-        return _analyze(where, min(error.known), None, None, segment)
+        return _analyze(where, min(error.known), (), segment)
 
 
 def _analyze(
     where: Where,
     control: str | None,
-    metric: Sequence[str] | None,
-    covariate: Sequence[str] | None,
+    metrics: Sequence[Measure],
     segment: Sequence[str] | None,
     correction: Literal["holm", "bh", "none"] = "holm",
     look: str = "fixed",
@@ -215,7 +263,6 @@ def _analyze(
     from analytics.definition import read_definition
     from analytics.experiment import Experiment
 
-    metrics = read_metrics(metric or (["ctr=clicks/impressions"] if covariate else None), covariate)
     source = where.source()
     definition = read_definition(where.definition) if where.definition else None
     name = where.experiment or (definition.name if definition else "")
@@ -228,6 +275,37 @@ def _analyze(
         planned_users=planned_users,
         pairs=pairs,
     )
+
+
+def _measures(
+    metric: Sequence[str] | None,
+    guardrail: Sequence[str] | None,
+    covariate: Sequence[str] | None,
+    cap: float | None,
+) -> list[Measure]:
+    """What the options ask for; without any, nothing, which leaves it to the definition."""
+    from analytics.outcome import Measure
+
+    goals = metric or (["ctr=clicks/impressions"] if covariate or guardrail or cap else None)
+    measures = [Measure(found, cap=cap) for found in read_metrics(goals, covariate)]
+    for text in guardrail or ():
+        name, _, margin = text.partition(":")
+        [found] = read_metrics([name.replace("=-", "=").removeprefix("-")], None)
+        is_good = not (name.startswith("-") or "=-" in name)
+        measures.append(Measure(found, "guardrail", _margin(text, margin), is_good))
+    return measures
+
+
+def _margin(text: str, margin: str) -> float:
+    try:
+        share = float(margin or 0)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise InvalidRequest(
+            f"--guardrail {text}: a margin is a share of at least 0 and below 1, such as 0.02"
+        )
+    return share
 
 
 def _look(text: str) -> LookPlan:

@@ -3,22 +3,25 @@
 The hash itself is `analytics.assignment`, so that an analysis can ask who belonged where.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from analytics.assignment import free_range, traffic_range, variant_of
-from analytics.definition import CTR_TEXT, DAY, Definition
+from analytics.definition import CTR_TEXT, DAY, Definition, parse_definition, read_settings
+from analytics.errors import AnalyticsError
 from analytics.rollup import forget_user as forget_user
 from personalize.data.database import in_chunks, insert_new, upsert
 from personalize.data.identifiers import checked_id
 from personalize.data.schema import Assignment, Experiment
 from personalize.data.users import ensure_users
-from personalize.errors import UnknownExperiment
+from personalize.errors import ExperimentRefused, UnknownExperiment
 
 FIXED = ("salt", "variants", "policies", "layer")
 """What only a new version may change."""
@@ -30,6 +33,10 @@ class ExperimentPlan(Definition):
 
     policies: Mapping[str, str] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON; what a file of `personalize experiments apply` holds."""
+        return super().to_dict() | {"policies": dict(self.policies)}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if set(self.policies) != set(self.variants):
@@ -38,6 +45,40 @@ class ExperimentPlan(Definition):
             )
         for name in ("variants", "policies"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+
+
+def read_plan(path: Path) -> ExperimentPlan:
+    """The plan in a TOML or JSON file: the keys of `Definition`, and `policies` by variant.
+
+    A variant without a policy of its own is served by that of its name.
+
+    Raises:
+        ExperimentRefused: the file cannot be read, or a value cannot be; the sentence says which.
+    """
+    with refused(str(path)):
+        settings = read_settings(path)
+        policies = settings.pop("policies", {})
+        definition = parse_definition(settings)
+        values = {f.name: getattr(definition, f.name) for f in fields(Definition)}
+        return ExperimentPlan(**values, policies=_by_variant(policies, definition))
+
+
+def _by_variant(policies: Any, definition: Definition) -> dict[str, str]:
+    if not isinstance(policies, Mapping):
+        raise ValueError("policies wants one table, such as personal = 'personal'")
+    unknown = sorted(set(policies) - set(definition.variants))
+    if unknown:
+        raise ValueError(f"there is a policy for {unknown[0]!r}, which is no variant")
+    return {variant: str(policies.get(variant, variant)) for variant in definition.variants}
+
+
+@contextmanager
+def refused(source: str) -> Iterator[None]:
+    """What cannot be, said of its source: whatever is wrong inside is an `ExperimentRefused`."""
+    try:
+        yield
+    except (AnalyticsError, ValueError) as error:
+        raise ExperimentRefused(source, str(error)) from error
 
 
 def create_experiment(
@@ -108,6 +149,45 @@ def change_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> 
     session.execute(update(Experiment).where(Experiment.name == plan.name).values(**row))
     session.expire_all()
     return read_experiment(session, plan.name)
+
+
+def apply_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> tuple[ExperimentPlan, bool]:
+    """Store a new experiment, or change the stored one to this plan; with whether anything is different now.
+
+    A plan that does not say when it starts keeps the start that is stored.
+
+    Raises:
+        ValueError, InvalidIdentifier: as `store_experiment` and `change_experiment`.
+    """
+    if session.get(Experiment, plan.name) is None:
+        return store_experiment(session, plan, now), True
+    stored = read_experiment(session, plan.name)
+    wanted = replace(plan, layer_start=stored.layer_start, started_at=plan.started_at or stored.started_at)
+    if wanted == stored:
+        return stored, False
+    return change_experiment(session, plan, now), True
+
+
+def stop_experiment(session: Session, name: str, now: datetime) -> ExperimentPlan:
+    """End an experiment now: nobody joins any more, and what is shown from now on does not count.
+
+    One that has ended keeps its end.
+
+    Raises:
+        UnknownExperiment: no experiment of that name.
+        ValueError: it has not started yet.
+    """
+    stored = read_experiment(session, name)
+    if stored.stopped_at is not None and stored.stopped_at <= now:
+        return stored
+    return change_experiment(session, replace(stored, stopped_at=now), now)
+
+
+def read_experiments(session: Session) -> list[ExperimentPlan]:
+    """Every stored experiment, the latest start first."""
+    names = session.scalars(select(Experiment.name)).all()
+    plans = sorted((read_experiment(session, name) for name in names), key=lambda plan: plan.name)
+    return sorted(plans, key=lambda plan: plan.started_at.timestamp() if plan.started_at else 0, reverse=True)
 
 
 def read_experiment(session: Session, name: str) -> ExperimentPlan:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from analytics_shop import fill_shop
 from hypothesis import settings
 
 from analytics import Comparison, UnitDays, compare, simulate_days
@@ -34,6 +35,14 @@ def days() -> UnitDays:
 def comparison(days: UnitDays) -> Comparison:
     """All pairs of these, with the plan known."""
     return compare(days, control="original", pairs="all", shares=SHARES, experiment="demo")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> sa.Engine:
+    """The logs of a small shop in SQLite."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'logs.db'}")
+    fill_shop(engine)
+    return engine
 
 
 @pytest.fixture

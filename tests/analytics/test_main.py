@@ -330,3 +330,19 @@ def test_a_rollup_is_made_and_kept_by_the_command(
     assert printed["funnel"]["logs"][0]["dropped"]["missing_ids"] == 1
     assert run(monkeypatch, "refresh", *source(logs)) == 2
     assert "a rollup lives in a database" in capsys.readouterr().err
+
+
+def test_a_guardrail_with_a_margin_and_a_cap_come_from_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], totals: Path
+) -> None:
+    common = ("compare", "--totals", str(totals), "--control", "original", "--json", "--cap", "0.9")
+    assert run(monkeypatch, *common, "--guardrail", "views=impressions/users:0.5") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["metrics"]["ctr"]["metric"]["numerator"].startswith("min(clicks,")
+    verdicts = {(e["variant"], e["metric"]): e["noninferiority"] for e in printed["effects"]}
+    assert verdicts["personal", "views"]["margin"] == 0.5
+    assert verdicts["personal", "views"]["is_noninferior"] is True
+    assert verdicts["personal", "ctr"] is None
+    assert {n["why_none"] for n in printed["novelty"]["start"]} == {"there are no daily data of this metric"}
+    assert run(monkeypatch, *common, "--guardrail", "views=impressions/users:2") == 2
+    assert "a margin is a share" in capsys.readouterr().err
