@@ -25,13 +25,22 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(slots=True)
 class _Open:
-    """A showing that may still be clicked or bought."""
+    """A showing that may still be clicked or bought: the row of the views that it was learned with."""
 
-    view: Views
+    views: Views
+    row: int
     style: int
     position: int
     is_clicked: bool = False
     is_purchased: bool = False
+
+    @property
+    def view(self) -> Views:
+        return self.views.take(np.array([self.row]))
+
+    @property
+    def at_us(self) -> int:
+        return int(self.views.at_us[self.row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +153,7 @@ class Online:
         positions = np.array([one.position for one in new], dtype=np.int64)
         self.beliefs.show(views, self.beliefs.score(views), styles, positions)
         for row, one in enumerate(new):
-            view = views.take(np.array([row]))
-            self._open[one.impression_id] = _Open(view, int(styles[row]), int(positions[row]))
+            self._open[one.impression_id] = _Open(views, row, self._index[one.style_id], one.position)
         self._close_before(int(at_us.max()) - OPEN_WINDOWS * self._window_us)
 
     def append_events(self, events: Sequence[Event]) -> None:
@@ -158,12 +166,12 @@ class Online:
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user; their part in what holds for everybody goes at the next replay."""
         code = int(self.beliefs.users.find([user_id])[0])
-        self._open = {key: one for key, one in self._open.items() if one.view.users[0] != code}
+        self._open = {key: one for key, one in self._open.items() if one.views.users[one.row] != code}
         self.beliefs.forget(user_id)
 
     def _happen(self, showing: _Open, event: Event) -> None:
         at_us = np.array([microseconds(event.occurred_at)], dtype=np.int64)
-        if not 0 <= at_us[0] - showing.view.at_us[0] <= self._window_us:
+        if not 0 <= at_us[0] - showing.at_us <= self._window_us:
             return
         style = np.array([showing.style])
         if not isinstance(event, ClickEvent):
@@ -177,7 +185,7 @@ class Online:
     def _close_before(self, at_us: int) -> None:
         while self._open:
             oldest = next(iter(self._open))
-            if self._open[oldest].view.at_us[0] >= at_us:
+            if self._open[oldest].at_us >= at_us:
                 return
             del self._open[oldest]
 
@@ -212,9 +220,12 @@ class Online:
         del self._views, self._items
         ids = log["impression_id"].to_numpy()
         since = int(items.shown_us.max(initial=0)) - OPEN_WINDOWS * self._window_us
-        for index in np.flatnonzero(items.shown_us >= since):
+        recent = np.flatnonzero(items.shown_us >= since)
+        views = views.take(recent)
+        for row, index in enumerate(recent.tolist()):
             self._open[str(ids[items.rows[index]])] = _Open(
-                views.take(np.array([index])),
+                views,
+                row,
                 int(items.styles[index]),
                 int(items.positions[index]),
                 bool(items.is_clicked[index]),

@@ -61,6 +61,20 @@ class EventTable:
             self.weight[rows],
         )
 
+    def add_to(
+        self, tally: "Tally", family: "Family", keys: Ints, at_us: Ints, half_life_us: float
+    ) -> None:
+        """Add to `tally` what these events say of `keys` strictly before `at_us`, one by one: for few events."""
+        mine = keys_of(family, self.user, self.category, self.style)
+        asked, event = np.nonzero((mine == keys[:, None]) & (mine >= 0) & (self.at_us < at_us[:, None]))
+        decay = np.exp2((self.at_us[event] - at_us[asked]) / half_life_us)
+        weight = decay * self.weight[event] if weighs(family) else decay
+        kind = self.kind[event]
+        np.add.at(tally.amounts, (asked, kind), weight)
+        np.add.at(tally.counts, (asked, kind), 1)
+        has_last = kind < tally.last_us.shape[1]
+        np.maximum.at(tally.last_us, (asked[has_last], kind[has_last]), self.at_us[event[has_last]])
+
     @staticmethod
     def joined(tables: "list[EventTable]") -> "EventTable":
         return EventTable(

@@ -81,9 +81,7 @@ def planted(rng: np.random.Generator, n_slates: int) -> TrainingRows:
     hours = rng.choice([1.0, 100.0], n).astype(np.float32)
     values[:, names.index("hours_since_shown")] = hours
     clicked = (rng.random(n) < np.where(hours > 50, 0.3, 0.02)).astype(np.int64)
-    frame = FeatureFrame(
-        values, names, ("s",), np.zeros((n, 1), dtype=np.int64), np.ones(n, dtype=bool), np.ones(n)
-    )
+    frame = FeatureFrame(values, names, ("s",), np.zeros((n, 1), dtype=np.int64))
     return TrainingRows(
         frame, clicked, np.tile(np.arange(8), n_slates), np.arange(n) // 8, np.full(n_slates, 8)
     )
