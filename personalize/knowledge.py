@@ -76,6 +76,16 @@ class Knowledge:
             if self._arrived is not None:
                 self._arrived.append(change)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `settle` has something to do."""
+        return self._memory.is_due
+
+    def settle(self) -> None:
+        """Work out what the next decision would have to wait for."""
+        with self.lock:
+            self._memory.settle()
+
     def refresh(self) -> bool:
         """Follow the registry; True when another champion took over.
 
@@ -120,6 +130,7 @@ class Knowledge:
             logger.error("champion_refused", extra=fields)
             return False
         with self.lock:
+            self._memory.frame(Requests.of([""], [None], self._clock()))  # indexes what the ranker looks at
             self.ranker = ranker
         logger.info("champion_loaded", extra={"model_version": ranker.model_version})
         return True

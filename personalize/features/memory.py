@@ -78,6 +78,15 @@ class Memory:
         self.history.append_events(events)
         self.online.append_events(events)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `settle` has something to do."""
+        return self.online.beliefs.is_due
+
+    def settle(self) -> None:
+        """Do now what the next question would have to wait for; the answers stay the same."""
+        self.online.beliefs.settle()
+
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of a user."""
         self.history.forget(user_id)
