@@ -184,7 +184,8 @@ class Chooser:
         rng: np.random.Generator,
     ) -> list[Choice]:
         """Choices for some of the wants, given what each may be shown."""
-        assert (beliefs := frame.beliefs) is not None
+        beliefs = frame.beliefs
+        assert beliefs is not None
         chosen: dict[int, Choice] = {}
         for policy in sorted({wants[row].policy for row in rows}):
             mine = [row for row in rows if wants[row].policy == policy]

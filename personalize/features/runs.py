@@ -62,7 +62,7 @@ class EventTable:
         )
 
     def add_to(self, tally: "Tally", family: "Family", keys: Ints, at_us: Ints, half_life_us: float) -> None:
-        """Add to `tally` what these events say of `keys` strictly before `at_us`, one by one: for few events."""
+        """Add to `tally` what these events say of `keys` strictly before `at_us`, one by one."""
         mine = keys_of(family, self.user, self.category, self.style)
         asked, event = np.nonzero((mine == keys[:, None]) & (mine >= 0) & (self.at_us < at_us[:, None]))
         decay = np.exp2((self.at_us[event] - at_us[asked]) / half_life_us)
@@ -135,7 +135,8 @@ class Run:
     """Events of any number of keys, sorted by key and time, with running sums.
 
     A family is indexed when it is first asked about. The running sum at an event is decayed to that
-    event's own moment, so nothing overflows however long the run: s_i = a_i + s_{i-1} * 2^(-(t_i - t_{i-1}) / half_life).
+    event's own moment, so nothing overflows however long the run:
+        s_i = a_i + s_{i-1} * 2^(-(t_i - t_{i-1}) / half_life).
     """
 
     def __init__(self, events: EventTable, half_life_us: float) -> None:
