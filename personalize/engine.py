@@ -369,7 +369,7 @@ class Engine:
 
     def retrain(self, as_of: datetime | None = None) -> RetrainReport:
         """Train on the log up to `as_of`, promote or refuse, and serve the champion."""
-        report = retrain(self.database, self.settings, as_of=as_of or self.clock())
+        report = retrain(self.database, self.settings, as_of=as_of or self.clock(), rules=self.rules)
         self.refresh()
         return report
 

@@ -26,6 +26,9 @@ from personalize.errors import InvalidIdentifier
 
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=1)
+EXCLUDED_STYLES = "excluded_styles"
+"""In the stored context of a slate: the styles that this shopper did not want to see."""
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 ShownSlate = tuple[PageRequest, str, Sequence[ShownStyle]]
@@ -50,7 +53,7 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
                 "slate_id": slate_id,
                 "user_id": request.user_id,
                 "served_at": request.now,
-                "context": dict(request.context),
+                "context": _context(request),
             }
             for request, slate_id, _ in slates
         ],
@@ -59,6 +62,12 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
     if shown:
         session.execute(insert(table_of(Impression)), [_impression_row(style) for style in shown])
         _mark_exposures(session, shown)
+
+
+def _context(request: PageRequest) -> dict[str, Any]:
+    """What was known of the visit; and what could not be shown, without which its propensities mean nothing."""
+    excluded = {EXCLUDED_STYLES: sorted(request.excluded_styles)} if request.excluded_styles else {}
+    return {**request.context, **excluded}
 
 
 IMPRESSION_COLUMNS = tuple(table_of(Impression).columns.keys())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from personalize.features.context import context_groups
+from personalize.features.context import N_MOMENTS, context_groups, moment_kinds
 from personalize.features.history import Codes
 from personalize.features.levels import Level, Spread
 from personalize.features.runs import Floats, Ints
@@ -133,18 +133,15 @@ class Beliefs:
             np.array([codes.add(name) for name in names], dtype=np.int64) if learn else codes.find(names)
             for codes, names in ((self.users, user_ids), (self.categories, [c or "" for c in categories]))
         )
-        known: dict[tuple[int, int], list[tuple[str, float]]] = {}
-        groups = [
-            known.get(key := (id(context), at)) or known.setdefault(key, context_groups(context, at))
-            for context, at in zip(contexts, at_us.tolist(), strict=True)
-        ]
+        first, row = _alike(contexts, at_us)
+        groups = [context_groups(contexts[each], int(at_us[each])) for each in first.tolist()]
         width = min(max(map(len, groups), default=0), MAX_CONTEXTS)
-        codes, weights = np.full((len(users), width), -1, dtype=np.int64), np.zeros((len(users), width))
-        for row, found in enumerate(groups):
+        codes, weights = np.full((len(groups), width), -1, dtype=np.int64), np.zeros((len(groups), width))
+        for place, found in enumerate(groups):
             for column, (name, weight) in enumerate(found[:width]):
-                codes[row, column] = self._context_code(name, learn=learn)
-                weights[row, column] = weight
-        return Views(users, kinds, codes, weights, at_us)
+                codes[place, column] = self._context_code(name, learn=learn)
+                weights[place, column] = weight
+        return Views(users, kinds, codes[row], weights[row], at_us)
 
     def score(self, views: Views) -> Scores:
         """What is believed of every style for each request."""
@@ -292,6 +289,21 @@ class Beliefs:
         self._category_variance = self._levels["category"].variances_of(
             kinds, np.full(len(kinds), self._now_us)
         )
+
+
+def _alike(contexts: Sequence[Mapping[str, object]], at_us: Ints) -> tuple[Ints, Ints]:
+    """The first of the requests of the same context object and kind of moment, and which each request is of.
+
+    In the order of their first, so that codes are given in the order of arrival.
+    """
+    kind = np.fromiter(map(id, contexts), dtype=np.int64, count=len(contexts)) * N_MOMENTS + moment_kinds(
+        at_us
+    )
+    _, first, row = np.unique(kind, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[row]
 
 
 def _or_last(codes: Ints, size: int) -> Ints:

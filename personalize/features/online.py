@@ -62,7 +62,7 @@ class Foresight:
 class Replay:
     """What came of replaying a log of n showings: the beliefs it leaves, and what they were on the way.
 
-    shown (n,) is of the style shown each time; everything (k, S) is of all styles, of the k showings that
+    shown (n,) is of the style shown each time; everything (k, S + 1) is of all styles and, last, the original, of the k showings that
     were asked for.
     """
 
@@ -113,7 +113,9 @@ class Online:
         """
         online = cls(space, half_life=half_life, attribution_window=attribution_window)
         keep = np.zeros(len(log), dtype=np.bool_) if keep is None else keep
-        replay = Replay(online, Foresight.blank(len(log)), Foresight.blank(int(keep.sum()), len(space)))
+        replay = Replay(
+            online, Foresight.blank(len(log)), Foresight.blank(int(keep.sum()), len(online.style_ids))
+        )
         if len(log):
             online._replay(Items.of(log, online._index, online._window_us), replay, keep)
             online._reopen(log)
@@ -203,8 +205,8 @@ class Online:
                 replay.shown.log_odds[log_rows] = scores.log_odds[row, style]
                 replay.shown.spread[log_rows] = scores.spread[row, style]
                 kept = np.flatnonzero(keep[log_rows])
-                replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept, :-1]
-                replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept, :-1]
+                replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept]
+                replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept]
                 self.beliefs.show(seen, scores, style, items.positions[shown])
             if len(bought):
                 self.beliefs.purchase(views.take(bought), items.styles[bought])
