@@ -65,7 +65,7 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
 
 
 def _context(request: PageRequest) -> dict[str, Any]:
-    """What was known of the visit; and what could not be shown, without which its propensities mean nothing."""
+    """What was known of the visit, and what could not be shown: propensities mean nothing without it."""
     excluded = {EXCLUDED_STYLES: sorted(request.excluded_styles)} if request.excluded_styles else {}
     return {**request.context, **excluded}
 

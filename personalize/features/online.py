@@ -62,8 +62,8 @@ class Foresight:
 class Replay:
     """What came of replaying a log of n showings: the beliefs it leaves, and what they were on the way.
 
-    shown (n,) is of the style shown each time; everything (k, S + 1) is of all styles and, last, the original, of the k showings that
-    were asked for.
+    shown (n,) is of the style shown each time; everything (k, S + 1) is of all styles, the original last,
+    of the k showings that were asked for.
     """
 
     online: "Online"

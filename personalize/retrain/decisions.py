@@ -150,10 +150,8 @@ def _allowed(log: "pd.DataFrame", is_read: Mask, style_ids: tuple[str, ...], rul
 
 def _excluded(rows: "pd.DataFrame") -> list[frozenset[str]]:
     contexts = rows["context"].tolist() if "context" in rows else [None] * len(rows)
-    return [
-        frozenset(context.get(EXCLUDED_STYLES, ())) if isinstance(context, Mapping) else frozenset()
-        for context in contexts
-    ]
+    named = [context.get(EXCLUDED_STYLES) if isinstance(context, Mapping) else None for context in contexts]
+    return [frozenset(styles) if isinstance(styles, list) else frozenset() for styles in named]
 
 
 def _shown_above(log: "pd.DataFrame", is_read: Mask, style_ids: tuple[str, ...]) -> Ints:
