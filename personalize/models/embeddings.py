@@ -54,8 +54,12 @@ class Likes:
 
     def before(self, users: Ints, at_us: Ints, half_life_us: float) -> "Histories":
         """The latest `MAX_HISTORY` likes of each user strictly before a moment, (m,)."""
-        first = np.searchsorted(self.user, users, side="left")
-        stop = first + _earlier(self, users, at_us, first)
+        moments = np.unique(np.concatenate([self.at_us, at_us]))
+        mine, asked = (
+            user * len(moments) + np.searchsorted(moments, at)
+            for user, at in ((self.user, self.at_us), (users, at_us))
+        )
+        first, stop = np.searchsorted(self.user, users), np.searchsorted(mine, asked)
         length = np.minimum(stop - first, MAX_HISTORY)
         offsets = np.cumsum(length) - length
         row = np.repeat(np.arange(len(users)), length)
@@ -63,18 +67,6 @@ class Likes:
         decay = np.exp2((self.at_us[like] - at_us[row]) / half_life_us)
         scale = 1 / np.sqrt(1.0 + length)
         return Histories(self.style[like], (decay * self.weight[like] * scale[row]), offsets, length)
-
-
-def _earlier(likes: Likes, users: Ints, at_us: Ints, first: Ints) -> Ints:
-    """How many likes of each user lie strictly before the moment, (m,)."""
-    last = np.searchsorted(likes.user, users, side="right")
-    low, high = first.copy(), last.copy()
-    while (low < high).any():
-        middle = (low + high) // 2
-        is_before = (low < high) & (likes.at_us[np.minimum(middle, len(likes.at_us) - 1)] < at_us)
-        low = np.where(is_before, middle + 1, low)
-        high = np.where(is_before | (low >= high), high, np.minimum(middle, high))
-    return low - first
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +166,7 @@ def _fit(
                 loss = _sampled_loss(weights, towers, user, target, worth, drawn)
             loss = loss + settings.residual_decay * (weights["residual"] ** 2).sum()
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return {name: value.detach() for name, value in weights.items()}
 

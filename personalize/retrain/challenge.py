@@ -37,12 +37,16 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What came of a night: `ranker` is None when there was too little to train one."""
+    """What came of a night: `ranker` is None when there was too little to train one.
+
+    judged: the one trained without the held-back days, which the decision is about; `ranker` is refitted.
+    """
 
     ranker: Ranker | None
     holdout_from_us: int
     evaluations: tuple[Evaluation, ...]
     decision: GateDecision
+    judged: Ranker | None = None
 
 
 def challenge(
@@ -109,7 +113,7 @@ def challenge(
     evaluations = [new, *(match.other for match in bars)]
     if against_champion is not None:
         evaluations.append(against_champion.other)
-    return Challenge(ranker, split, tuple(evaluations), decision)
+    return Challenge(ranker, split, tuple(evaluations), decision, judged)
 
 
 def learned(ranker: Ranker, top: int = 3) -> tuple[str, ...]:
