@@ -139,7 +139,7 @@ def compare_rankers(
             _stack(part.earlier, {each: ranker for each, ranker in made.items() if each not in left_out})
             for part, made in ((inner, inner_rankers), (outer, rankers))
         )
-        ours = _ours((next(stacks), next(stacks)), training, cases, seed)
+        ours = _ours((next(stacks), next(stacks)), training, cases, k, seed)
         if ours is None:
             notes.append(f"{name} was left out: fewer than {FEWEST_TRAINING_CASES} users to train it on")
         else:
@@ -240,12 +240,12 @@ def _stack(log: EventLog, rankers: dict[str, Baseline]) -> Stack:
 
 
 def _ours(
-    stacks: tuple[Stack, Stack], training: Sequence[Case], cases: Sequence[Case], seed: int
+    stacks: tuple[Stack, Stack], training: Sequence[Case], cases: Sequence[Case], k: int, seed: int
 ) -> Iterator[Floats] | None:
     """Our scores of each case, learned on the first stack and applied to the second; None on too little."""
     if len(training) < FEWEST_TRAINING_CASES:
         return None
-    return StackedRanker(stacks[0], training, seed=seed).case_scores(stacks[1], cases)
+    return StackedRanker(stacks[0], training, k=k, seed=seed).case_scores(stacks[1], cases)
 
 
 def _scored(ranker: Baseline, cases: Sequence[Case]) -> Iterator[Floats]:
