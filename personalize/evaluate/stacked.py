@@ -154,10 +154,10 @@ class StackedRanker:
             part = cases[start : start + CHUNK]
             scores = stack.scores(part)
             if self._leader is not None:
-                own = scores[list(stack.scorers).index(self._leader)]
+                alone = scores[list(stack.scorers).index(self._leader)]
                 yield from (
                     mine if case.rows is None else mine[case.rows]
-                    for mine, case in zip(own, part, strict=True)
+                    for mine, case in zip(alone, part, strict=True)
                 )
                 continue
             blocks, styles = [], []

@@ -201,8 +201,9 @@ class History:
         """What has arrived since the latest run was made."""
         if self._waited is None:
             columns = list(zip(*self._pending, strict=True))
-            codes = (np.array(column, dtype=np.int64) for column in columns[:5])
-            self._waited = EventTable(*codes, np.array(columns[5], dtype=np.float64))
+            at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
+            weight = np.array(columns[5], dtype=np.float64)
+            self._waited = EventTable(at_us, user, category, style, kind, weight)
         return self._waited
 
     def _close_before(self, at_us: int) -> None:
