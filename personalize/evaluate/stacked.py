@@ -122,8 +122,8 @@ class StackedRanker:
     Args:
         stack: fitted on what came before the cases' moments.
         cases: to learn from, one a user; one in four is watched to find how many trees help, and whether
-            they do at all: where they do not order the watched better than the best single score by a
-            standard error, that score orders alone. On few users trees learn noise.
+            they do at all: where they do not order the watched better than the best single score, that
+            score orders alone. On few users trees learn noise.
         k: places that count.
     """
 
@@ -146,7 +146,7 @@ class StackedRanker:
         ordered = zip(self.case_scores(stack, watched), watched, strict=True)
         trees = np.array([judge_case(mine, case.relevant, k).ndcg for mine, case in ordered])
         gain = trees - np.array(alone[best][::WATCHED_SHARE])
-        return None if gain.mean() > gain.std() / np.sqrt(len(gain)) else best
+        return None if gain.mean() > 0 else best
 
     def case_scores(self, stack: Stack, cases: Sequence[Case]) -> Iterator[Floats]:
         """Per case (len(rows),), or (S,) where all styles are to be ordered."""
