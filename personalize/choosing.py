@@ -11,11 +11,16 @@ from personalize.data.records import CatalogueProduct, PageRequest
 from personalize.data.schema import ORIGINAL
 from personalize.decisions import Explanation, RankedStyle, Ranking, Reason
 from personalize.features import FeatureFrame, Requests
+from personalize.features.beliefs import Scores
+from personalize.features.runs import Floats
 from personalize.knowledge import Knowledge
+from personalize.models import Scorer
 from personalize.models.reasons import reasons_of
 from personalize.policy import Exploration, Plan, Rules, blend_weights, plan_styles
 
 BLEND = "blend"
+BY_FEATURES = frozenset({"popularity", "popular"})
+"""Policies that look at more than what the online layer believes, also where no ranker serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,10 @@ class Choice:
     style_weights: Mapping[str, float] | None
     plan: Plan
     row: int
-    frame: FeatureFrame
+    want: Want
+    beliefs: Scores
     request: int
+    knowledge: Knowledge
 
     def propensities(self) -> dict[str, float]:
         """Of every style that could have been shown; they sum to 1."""
@@ -53,7 +60,22 @@ class Choice:
     def explain(self) -> Explanation:
         """The score of the style drawn, and the parts that sum to it."""
         score = float(self.plan.scores[self.row, self.plan.style_ids.index(self.style_id)])
-        return Explanation(score, _reasons(self.frame, self.request, self.style_id, score))
+        candidate = self.knowledge.candidates.index(self.style_id)
+        page = self.want.page
+        [own] = self.knowledge.own_counts(page.user_id, [self.style_id], page.now)
+        rows = reasons_of(self.beliefs, self.request, candidate, score, own)
+        return Explanation(score, tuple(Reason(*row) for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a ranker has said of these requests already: the products of a page share it."""
+
+    model_version: str
+    scores: Floats
+
+    def score(self, frame: FeatureFrame) -> Floats:
+        return self.scores
 
 
 class Chooser:
@@ -70,10 +92,12 @@ class Chooser:
         if not wants:
             return iter(())
         frame, request = self._frame(wants)
+        scored = self._scored(frame)
         if self._rules.max_per_page is None:
             rows = list(range(len(wants)))
-            return iter(self._draw(wants, rows, frame, request, self._allowed(wants, frame), rng))
-        return iter(self._choose_capped(pages, wants, frame, request, rng))
+            allowed = self._allowed(wants, frame)
+            return iter(self._draw(wants, rows, frame, request, scored, allowed, rng))
+        return iter(self._choose_capped(pages, wants, frame, request, scored, rng))
 
     def rank(
         self,
@@ -88,19 +112,30 @@ class Chooser:
     ) -> Ranking:
         """Styles by descending score under the policy `personal`; ties fall to style_id."""
         with self._knowledge.lock:
-            frame = self._knowledge.frame(Requests.of([user_id], [category], now))
-            plan = self._plan("personal", frame, None)
+            ranker = self._knowledge.ranker
+            requests = Requests.of([user_id], [category], now)
+            frame = self._knowledge.frame(requests, beliefs_only=ranker is None)
+        plan = self._plan("personal", frame, ranker, None)
         offered = [i for i, name in enumerate(plan.style_ids) if name != ORIGINAL]
-        order = sorted(offered, key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))
+        order = sorted(offered, key=lambda i: (-plan.scores[0, i], plan.style_ids[i]))[:k]
+        reasons: list[tuple[Reason, ...]] = [()] * len(order)
+        if explain and frame.beliefs is not None:
+            own = self._knowledge.own_counts(user_id, [plan.style_ids[i] for i in order], now)
+            reasons = [
+                tuple(
+                    Reason(*row) for row in reasons_of(frame.beliefs, 0, i, float(plan.scores[0, i]), counts)
+                )
+                for i, counts in zip(order, own, strict=True)
+            ]
         styles = tuple(
             RankedStyle(
                 plan.style_ids[i],
                 titles[plan.style_ids[i]],
-                score := float(plan.scores[0, i]),
+                float(plan.scores[0, i]),
                 float(plan.propensities[0, i]),
-                _reasons(frame, 0, plan.style_ids[i], score) if explain else (),
+                why,
             )
-            for i in order[:k]
+            for i, why in zip(order, reasons, strict=True)
         )
         return Ranking(user_id, product_id, plan.model_versions[0], styles)
 
@@ -121,7 +156,8 @@ class Chooser:
             [want.page.now for want in first],
             [want.page.context for want in first],
         )
-        return self._knowledge.frame(requests), request
+        needs_all = self._knowledge.ranker is not None or any(want.policy in BY_FEATURES for want in wants)
+        return self._knowledge.frame(requests, beliefs_only=not needs_all), request
 
     def _allowed(self, wants: Sequence[Want], frame: FeatureFrame) -> NDArray[np.bool_]:
         return np.array(
@@ -143,25 +179,31 @@ class Chooser:
         rows: Sequence[int],
         frame: FeatureFrame,
         request: Sequence[int],
+        scored: Scored | None,
         allowed: NDArray[np.bool_],
         rng: np.random.Generator,
     ) -> list[Choice]:
         """Choices for some of the wants, given what each may be shown."""
+        beliefs = frame.beliefs
+        assert beliefs is not None
         chosen: dict[int, Choice] = {}
         for policy in sorted({wants[row].policy for row in rows}):
             mine = [row for row in rows if wants[row].policy == policy]
             requests = [request[row] for row in mine]
-            plan = self._plan(policy, frame.take(requests), allowed[mine])
-            for n, (row, k) in enumerate(zip(mine, plan.draw(rng), strict=True)):
+            ranker = scored and Scored(scored.model_version, scored.scores[requests].ravel())
+            plan = self._plan(policy, frame.take(requests), ranker, allowed[mine])
+            for n, (row, k) in enumerate(zip(mine, plan.draw(rng).tolist(), strict=True)):
                 chosen[row] = Choice(
                     plan.style_ids[k],
                     float(plan.propensities[n, k]),
                     plan.model_versions[n],
-                    blend_weights(plan, n, int(k)) if policy == BLEND else None,
+                    blend_weights(plan, n, k) if policy == BLEND else None,
                     plan,
                     n,
-                    frame,
+                    wants[row],
+                    beliefs,
                     requests[n],
+                    self._knowledge,
                 )
         return [chosen[row] for row in rows]
 
@@ -171,6 +213,7 @@ class Chooser:
         wants: Sequence[Want],
         frame: FeatureFrame,
         request: Sequence[int],
+        scored: Scored | None,
         rng: np.random.Generator,
     ) -> Iterator[Choice]:
         """Product by product: a style that stands on the page often enough is no candidate of the next.
@@ -183,18 +226,20 @@ class Chooser:
             n_shown = np.zeros(len(frame.style_ids) + 1, dtype=np.int64)
             for _ in page:
                 allowed[row, :-1] &= n_shown[:-1] < (self._rules.max_per_page or 0)
-                [choice] = self._draw(wants, [row], frame, request, allowed, rng)
+                [choice] = self._draw(wants, [row], frame, request, scored, allowed, rng)
                 if choice.style_id in frame.style_ids:
                     n_shown[frame.style_ids.index(choice.style_id)] += 1
                 yield choice
                 row += 1
 
-    def _plan(self, policy: str, frame: FeatureFrame, allowed: NDArray[np.bool_] | None) -> Plan:
-        return plan_styles(
-            policy, frame, ranker=self._knowledge.ranker, exploration=self._exploration, allowed=allowed
-        )
+    def _scored(self, frame: FeatureFrame) -> Scored | None:
+        """The champion's scores of a frame, (requests, styles); None while the online layer serves alone."""
+        ranker = self._knowledge.ranker
+        if ranker is None:
+            return None
+        return Scored(ranker.model_version, ranker.score(frame).reshape(frame.candidates.shape))
 
-
-def _reasons(frame: FeatureFrame, request: int, style_id: str, score: float) -> tuple[Reason, ...]:
-    candidate = (*frame.style_ids, ORIGINAL).index(style_id)
-    return tuple(Reason(*row) for row in reasons_of(frame, request, candidate, score))
+    def _plan(
+        self, policy: str, frame: FeatureFrame, ranker: Scorer | None, allowed: NDArray[np.bool_] | None
+    ) -> Plan:
+        return plan_styles(policy, frame, ranker=ranker, exploration=self._exploration, allowed=allowed)

@@ -1,8 +1,8 @@
 """What the engine answers: a decision per product, or a ranking with its reasons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from personalize.data.records import CatalogueProduct, ShownStyle
 from personalize.data.schema import ORIGINAL
@@ -29,6 +29,18 @@ class Explanation:
 UNEXPLAINED = Explanation(0.0, ())
 
 
+class Account(Protocol):
+    """What a process still holds of a decision, worked out when it is asked for."""
+
+    def propensities(self) -> dict[str, float]:
+        """Of every style that could have been shown; they sum to 1."""
+        ...
+
+    def explain(self) -> Explanation:
+        """The score of the style shown, and the parts that sum to it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one product is shown as, how likely that was, and why.
@@ -40,9 +52,15 @@ class Decision:
 
     impression: ShownStyle
     product: CatalogueProduct
-    propensities: Mapping[str, float] = field(default_factory=dict, compare=False)
     blend: Mapping[str, float] | None = None
-    _explain: Callable[[], Explanation] = field(default=lambda: UNEXPLAINED, compare=False, repr=False)
+    account: Account | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def propensities(self) -> dict[str, float]:
+        """Of every style that could have been shown; they sum to 1."""
+        if self.account is None:
+            return {self.style_id: self.propensity}
+        return self.account.propensities()
 
     @property
     def style_weights(self) -> dict[str, float]:
@@ -67,12 +85,16 @@ class Decision:
     @property
     def score(self) -> float:
         """Log odds of a click, as the policy's scorer saw them; 0 where it looked at none."""
-        return self._explain().score
+        return self._explained.score
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Parts that sum to the score."""
-        return self._explain().reasons
+        return self._explained.reasons
+
+    @property
+    def _explained(self) -> Explanation:
+        return UNEXPLAINED if self.account is None else self.account.explain()
 
 
 @dataclass(frozen=True, slots=True)

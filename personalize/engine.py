@@ -6,6 +6,7 @@ The service, the demo and a notebook all stand on it, so what is measured is wha
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Self, TypeVar
@@ -20,7 +21,6 @@ from personalize.data.catalogue import (
     read_product,
     read_product_at,
     read_products,
-    read_products_by_id,
     read_styles,
 )
 from personalize.data.database import open_database, reading, require_head
@@ -41,11 +41,13 @@ from personalize.data.records import (
 from personalize.data.users import erase_user, most_active_users
 from personalize.data.writer import GroupWriter
 from personalize.decisions import Decision, Ranking
+from personalize.features import Memory
 from personalize.knowledge import Knowledge
 from personalize.offer import prepare_offer
 from personalize.policy import Exploration, Rules
 from personalize.retrain import RetrainReport, retrain
 from personalize.settings import Settings
+from personalize.shelf import Shelf
 
 PERSONAL = "personal"
 N_LOCK_STRIPES = 256
@@ -96,7 +98,9 @@ class Engine:
         self._user_locks = [threading.Lock() for _ in range(N_LOCK_STRIPES)]
         self._variants: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._shelf = Shelf()
         self._writer = GroupWriter(database)
+        self._settler = ThreadPoolExecutor(1, thread_name_prefix="settler")
 
     @classmethod
     def open(
@@ -153,6 +157,7 @@ class Engine:
 
     def close(self) -> None:
         """Write what is queued and let go of the database."""
+        self._settler.shutdown()
         self._writer.close()
         self.database.dispose()
 
@@ -228,11 +233,7 @@ class Engine:
         ]
 
     def _decision(self, shown: ShownStyle, product: CatalogueProduct) -> Decision:
-        told = self._told.get(shown.impression_id)
-        if told is None:
-            known = {shown.style_id: shown.propensity}
-            return Decision(shown, product, known, blend=shown.style_weights)
-        return Decision(shown, product, told.propensities(), shown.style_weights, told.explain)
+        return Decision(shown, product, shown.style_weights, self._told.get(shown.impression_id))
 
     @contextmanager
     def _locked(self, user_ids: Sequence[str]) -> Iterator[None]:
@@ -251,7 +252,7 @@ class Engine:
         if self._takes_any_product:
             self._take_products(pages)
         with reading(self.database) as session:
-            products = read_products_by_id(session, wanted)
+            products = self._shelf.find(session, wanted)
             shown = [
                 last_shown(session, page.user_id, page.product_ids, since=page.now - self.settings.visit)
                 for page in pages
@@ -300,6 +301,7 @@ class Engine:
 
     def _slate(self, page: PageRequest, chosen: Sequence[tuple[Want, Choice]]) -> Slate:
         slate_id = new_id(page.now, self._rng)
+        position = {name: place for place, name in reversed(list(enumerate(page.product_ids)))}
         impression_ids = [new_id(page.now, self._rng) for _ in chosen]
         self._told.update(zip(impression_ids, (choice for _, choice in chosen), strict=True))
         while len(self._told) > MAX_TOLD:
@@ -314,7 +316,7 @@ class Engine:
                     user_id=page.user_id,
                     product_id=want.product.product_id,
                     style_id=choice.style_id,
-                    position=page.product_ids.index(want.product.product_id),
+                    position=position[want.product.product_id],
                     shown_at=page.now,
                     propensity=choice.propensity,
                     policy=want.policy,
@@ -334,7 +336,7 @@ class Engine:
         shown = [one for _, _, slate in slates for one in slate]
         categories = [products[one.product_id].category for one in shown]
         contexts = [page.context for page, _, slate in slates for _ in slate]
-        self._knowledge.learn(lambda memory: memory.append_shown(shown, categories, contexts))
+        self._learn(lambda memory: memory.append_shown(shown, categories, contexts))
 
     # -- learning
 
@@ -346,8 +348,14 @@ class Engine:
             for event, outcome in zip(events, outcomes, strict=True)
             if outcome.status is EventStatus.ACCEPTED
         ]
-        self._knowledge.learn(lambda memory: memory.append_events(accepted))
+        self._learn(lambda memory: memory.append_events(accepted))
         return outcomes
+
+    def _learn(self, change: Callable[[Memory], None]) -> None:
+        """Remember what is on disk; what that leaves to work out is done while nobody waits for it."""
+        self._knowledge.learn(change)
+        if self._knowledge.is_due:
+            self._settler.submit(self._knowledge.settle)
 
     def rate(self, rating: RatingGiven, *, network_version: str) -> EventStatus:
         """Take a human judgement; what is answered is on disk. Sending one twice is harmless.
@@ -361,7 +369,7 @@ class Engine:
 
     def retrain(self, as_of: datetime | None = None) -> RetrainReport:
         """Train on the log up to `as_of`, promote or refuse, and serve the champion."""
-        report = retrain(self.database, self.settings, as_of=as_of or self.clock())
+        report = retrain(self.database, self.settings, as_of=as_of or self.clock(), rules=self.rules)
         self.refresh()
         return report
 

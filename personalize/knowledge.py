@@ -12,8 +12,10 @@ from personalize.data.database import reading
 from personalize.data.extracts import read_log
 from personalize.data.records import StyleOnOffer
 from personalize.data.registry import champion
+from personalize.data.schema import ORIGINAL
 from personalize.errors import CorruptModel, NoStylesOnOffer
 from personalize.features import FeatureFrame, Memory, Requests, StyleSpace
+from personalize.features.history import microseconds
 from personalize.models import ONLINE, Ranker, load_scorer
 from personalize.settings import Settings
 
@@ -23,7 +25,8 @@ logger = logging.getLogger(__name__)
 class Knowledge:
     """Memory and champion, read by many threads while events arrive and champions change.
 
-    Hold `lock` for reads that must agree with one another.
+    Hold `lock` for reads that must agree with one another. `candidates` are the styles on offer in the
+    order of beliefs, the original last.
 
     Raises:
         NoStylesOnOffer: there is no style but the original.
@@ -44,6 +47,7 @@ class Knowledge:
         self._space = StyleSpace.of(styles)
         if not self._space.style_ids:
             raise NoStylesOnOffer
+        self.candidates = (*self._space.style_ids, ORIGINAL)
         self._refreshing = threading.Lock()
         self._arrived: list[Callable[[Memory], None]] | None = None
         self._memory = self._read_memory()
@@ -54,10 +58,16 @@ class Knowledge:
         """The champion that scores, or the name of the fallback."""
         return self.ranker.model_version if self.ranker else ONLINE
 
-    def frame(self, requests: Requests) -> FeatureFrame:
-        """Features of every candidate style for these requests, as of their moments."""
+    def frame(self, requests: Requests, *, beliefs_only: bool = False) -> FeatureFrame:
+        """Features of every candidate style for these requests, as of their moments; see `Memory.frame`."""
         with self.lock:
-            return self._memory.frame(requests)
+            return self._memory.frame(requests, beliefs_only=beliefs_only)
+
+    def own_counts(self, user_id: str, style_ids: Sequence[str], now: datetime) -> list[tuple[int, int]]:
+        """How often the user saw and clicked each style before now."""
+        with self.lock:
+            counts = self._memory.own_counts(user_id, style_ids, microseconds(now))
+        return [(shown, clicked) for shown, clicked in counts.tolist()]
 
     def learn(self, change: Callable[[Memory], None]) -> None:
         """Change what is remembered; while it is being read anew, the new one is changed too."""
@@ -65,6 +75,16 @@ class Knowledge:
             change(self._memory)
             if self._arrived is not None:
                 self._arrived.append(change)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `settle` has something to do."""
+        return self._memory.is_due
+
+    def settle(self) -> None:
+        """Work out what the next decision would have to wait for."""
+        with self.lock:
+            self._memory.settle()
 
     def refresh(self) -> bool:
         """Follow the registry; True when another champion took over.
@@ -110,6 +130,7 @@ class Knowledge:
             logger.error("champion_refused", extra=fields)
             return False
         with self.lock:
+            self._memory.frame(Requests.of([""], [None], self._clock()))  # indexes what the ranker looks at
             self.ranker = ranker
         logger.info("champion_loaded", extra={"model_version": ranker.model_version})
         return True

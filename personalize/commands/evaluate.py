@@ -25,13 +25,28 @@ def evaluate(
     test_share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Held back, with --split time.")] = 0.2,
     k: Annotated[int, typer.Option("--k", min=1, help="Places that count.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the training and of what is drawn at random.")] = 0,
+    towers: Annotated[
+        bool, typer.Option("--towers", help="Compare the torch towers too, alone and stacked; takes longer.")
+    ] = False,
+    looks: Annotated[
+        Path | None,
+        typer.Option(help='JSON file of content vectors by style_id, for the towers: {"snow": [0.1, 0.9]}.'),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on a log's earlier part, judge on the later: ours, popularity, item-kNN and EASE in one run."""
-    from personalize.evaluate import compare_rankers
+    from personalize.evaluate import compare_rankers, read_looks
 
     with console.status("training and judging"):
-        comparison = compare_rankers(events, split=split.value, test_share=test_share, k=k, seed=seed)
+        comparison = compare_rankers(
+            events,
+            split=split.value,
+            test_share=test_share,
+            k=k,
+            seed=seed,
+            towers=towers,
+            looks=None if looks is None else read_looks(looks),
+        )
     if as_json:
         print_json(comparison.to_dict())
     else:

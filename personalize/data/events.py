@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from personalize.data.database import in_chunks, insert_new, table_of
@@ -26,6 +26,9 @@ from personalize.errors import InvalidIdentifier
 
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=1)
+EXCLUDED_STYLES = "excluded_styles"
+"""In the stored context of a slate: the styles that this shopper did not want to see."""
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 ShownSlate = tuple[PageRequest, str, Sequence[ShownStyle]]
@@ -50,7 +53,7 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
                 "slate_id": slate_id,
                 "user_id": request.user_id,
                 "served_at": request.now,
-                "context": dict(request.context),
+                "context": _context(request),
             }
             for request, slate_id, _ in slates
         ],
@@ -59,6 +62,12 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
     if shown:
         session.execute(insert(table_of(Impression)), [_impression_row(style) for style in shown])
         _mark_exposures(session, shown)
+
+
+def _context(request: PageRequest) -> dict[str, Any]:
+    """What was known of the visit, and what could not be shown: propensities mean nothing without it."""
+    excluded = {EXCLUDED_STYLES: sorted(request.excluded_styles)} if request.excluded_styles else {}
+    return {**request.context, **excluded}
 
 
 IMPRESSION_COLUMNS = tuple(table_of(Impression).columns.keys())
@@ -212,17 +221,23 @@ def last_shown(
     """The user's latest impression of each product, not before `since`; products not shown are missing."""
     latest: dict[str, ShownStyle] = {}
     for chunk in in_chunks(product_ids):
-        query = (
-            select(table_of(Impression))
-            .where(
-                Impression.user_id == user_id,
-                Impression.product_id.in_(chunk),
-                Impression.shown_at >= since,
-            )
-            .order_by(Impression.shown_at, Impression.impression_id)
-        )
-        latest.update((row["product_id"], ShownStyle(**row)) for row in session.execute(query).mappings())
+        asked = {"user_id": user_id, "product_ids": chunk, "since": since}
+        rows = session.connection().execute(_SHOWN_SINCE, asked).mappings()
+        latest.update((row["product_id"], ShownStyle(**row)) for row in rows)
     return latest
+
+
+_shown = table_of(Impression).columns
+_SHOWN_SINCE = (
+    select(table_of(Impression))
+    .where(
+        _shown.user_id == bindparam("user_id"),
+        _shown.product_id.in_(bindparam("product_ids", expanding=True)),
+        _shown.shown_at >= bindparam("since"),
+    )
+    .order_by(_shown.shown_at, _shown.impression_id)
+)
+"""Made once: every page asks it, and making it costs as much as asking."""
 
 
 def discard_slates(session: Session, *, since: datetime) -> int:

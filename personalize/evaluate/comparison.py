@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from personalize.evaluate.judging import FEWEST_CASES, METRICS, Mean, judge_case
 from personalize.evaluate.log import EventLog, ReadReport, read_event_log
 from personalize.evaluate.split import SPLITS, Case, SplitKind, split_log
 from personalize.evaluate.stacked import CHUNK, Stack, StackedRanker
+from personalize.evaluate.towers import EPOCHS, TOWERS, Looks, TowerRanker, looks_of
 from personalize.features.runs import Floats, Ints
 
 OURS = "personalize"
@@ -94,7 +96,14 @@ def _named(metric: str, k: int) -> str:
 
 
 def compare_rankers(
-    path: Path, *, split: SplitKind = "time", test_share: float = 0.2, k: int = 10, seed: int = 0
+    path: Path,
+    *,
+    split: SplitKind = "time",
+    test_share: float = 0.2,
+    k: int = 10,
+    seed: int = 0,
+    towers: bool = False,
+    looks: Looks | None = None,
 ) -> Comparison:
     """Train on the earlier part of a log of events, judge on the later one.
 
@@ -102,6 +111,9 @@ def compare_rankers(
     ordered; where it has none, all styles of the earlier part are, and the trees learn from styles drawn at
     random as negatives. Each baseline's setting is the best on an inner split of the earlier part.
 
+    Args:
+        towers: compare the torch towers too, by themselves and stacked with the others.
+        looks: content vectors by style_id, which only the towers look at.
     Raises:
         EventFileError: the file cannot be read, or leaves nothing to learn from or to judge by.
         ValueError: no split of that name.
@@ -117,16 +129,21 @@ def compare_rankers(
         raise EventFileError(path, "after the split there is nothing to learn from or nobody to judge by")
     inner = split_log(outer.earlier, split, INNER_SHARE)
     training = _drawn(inner.cases, rng)
-    inner_rankers, settings = _fitted(inner.earlier, training, k)
-    rankers = _refitted(outer.earlier, settings)
+    make_towers = partial(_towers, looks=looks_of(log.style_ids, looks), seed=seed) if towers else None
+    inner_rankers, settings = _fitted(inner.earlier, training, k, make_towers)
+    rankers = _refitted(outer.earlier, settings, make_towers)
     values = {name: _judged(_scored(ranker, cases), cases, k) for name, ranker in rankers.items()}
     notes = _notes(log, outer.cases, inner.cases, outer.n_unreachable)
-    stacks = _stack(inner.earlier, inner_rankers), _stack(outer.earlier, rankers)
-    ours = _ours(stacks, training, cases, seed)
-    if ours is None:
-        notes.append(f"{OURS} was left out: fewer than {FEWEST_TRAINING_CASES} users to train it on")
-    else:
-        values = {OURS: _judged(ours, cases, k)} | values
+    for name, left_out in ((f"{OURS}+{TOWERS}", ()), (OURS, (TOWERS,))) if towers else ((OURS, ()),):
+        stacks = (
+            _stack(part.earlier, {each: ranker for each, ranker in made.items() if each not in left_out})
+            for part, made in ((inner, inner_rankers), (outer, rankers))
+        )
+        ours = _ours((next(stacks), next(stacks)), training, cases, k, seed)
+        if ours is None:
+            notes.append(f"{name} was left out: fewer than {FEWEST_TRAINING_CASES} users to train it on")
+        else:
+            values = {name: _judged(ours, cases, k)} | values
     return Comparison(
         k=k,
         split=split,
@@ -157,12 +174,21 @@ def _span_us(log: EventLog) -> float:
     return float(max(log.at_us[-1] - log.at_us[0], 1)) if len(log) else 1.0
 
 
-def _fitted(log: EventLog, cases: Sequence[Case], k: int) -> tuple[dict[str, Baseline], dict[str, float]]:
+MakeTowers = Callable[[EventLog, float], Baseline]
+
+
+def _towers(log: EventLog, epochs: float, *, looks: Floats, seed: int) -> Baseline:
+    return TowerRanker(log, looks, epochs, span_us=_span_us(log), seed=seed)
+
+
+def _fitted(
+    log: EventLog, cases: Sequence[Case], k: int, make_towers: MakeTowers | None
+) -> tuple[dict[str, Baseline], dict[str, float]]:
     """The baselines with the settings that order these cases best (without any, the middle ones)."""
     some = cases[:: max(1, len(cases) // 1000)]
     rankers: dict[str, Baseline] = {"popularity": Popular(log)}
     settings: dict[str, float] = {}
-    for name, (setting, choices, make) in _families(log).items():
+    for name, (setting, choices, make) in _families(log, make_towers).items():
         tried = {choice: make(choice) for choice in (choices if some else choices[1:2])}
         settings[setting] = max(tried, key=lambda choice: _quality(tried[choice], some, k))
         rankers[name] = tried[settings[setting]]
@@ -174,10 +200,12 @@ def _quality(ranker: Baseline, cases: Sequence[Case], k: int) -> float:
     return float(_judged(_scored(ranker, cases), cases, k)[:, 0].mean()) if cases else 0.0
 
 
-def _refitted(log: EventLog, settings: dict[str, float]) -> dict[str, Baseline]:
+def _refitted(
+    log: EventLog, settings: dict[str, float], make_towers: MakeTowers | None
+) -> dict[str, Baseline]:
     """The baselines on another part of the log, with settings already chosen."""
     made: dict[str, Baseline] = {
-        name: make(settings[setting]) for name, (setting, _, make) in _families(log).items()
+        name: make(settings[setting]) for name, (setting, _, make) in _families(log, make_towers).items()
     }
     return {"popularity": Popular(log)} | made
 
@@ -185,11 +213,11 @@ def _refitted(log: EventLog, settings: dict[str, float]) -> dict[str, Baseline]:
 Family = tuple[str, tuple[float, ...], Callable[[float], Baseline]]
 
 
-def _families(log: EventLog) -> dict[str, Family]:
+def _families(log: EventLog, make_towers: MakeTowers | None) -> dict[str, Family]:
     """Each baseline that has a setting: what it is called, what is tried, how one is made."""
     tastes, span = Tastes.of(log), _span_us(log)
     gram = tastes.gram()
-    return {
+    families: dict[str, Family] = {
         "recent_popularity": (
             "recent_half_life_share",
             HALF_LIFE_SHARES,
@@ -198,6 +226,9 @@ def _families(log: EventLog) -> dict[str, Family]:
         "item_knn": ("item_knn_shrink", SHRINK, lambda shrink: Neighbours(tastes, gram, shrink)),
         "ease": ("ease_l2", L2, lambda l2: Ease(tastes, gram, l2)),
     }
+    if make_towers is not None:
+        families[TOWERS] = ("towers_epochs", EPOCHS, lambda epochs: make_towers(log, epochs))
+    return families
 
 
 def _stack(log: EventLog, rankers: dict[str, Baseline]) -> Stack:
@@ -209,12 +240,12 @@ def _stack(log: EventLog, rankers: dict[str, Baseline]) -> Stack:
 
 
 def _ours(
-    stacks: tuple[Stack, Stack], training: Sequence[Case], cases: Sequence[Case], seed: int
+    stacks: tuple[Stack, Stack], training: Sequence[Case], cases: Sequence[Case], k: int, seed: int
 ) -> Iterator[Floats] | None:
     """Our scores of each case, learned on the first stack and applied to the second; None on too little."""
     if len(training) < FEWEST_TRAINING_CASES:
         return None
-    return StackedRanker(stacks[0], training, seed=seed).case_scores(stacks[1], cases)
+    return StackedRanker(stacks[0], training, k=k, seed=seed).case_scores(stacks[1], cases)
 
 
 def _scored(ranker: Baseline, cases: Sequence[Case]) -> Iterator[Floats]:

@@ -34,6 +34,7 @@ class EventLog:
     style: Ints
     at_us: Ints
     grade: Ints
+    style_ids: tuple[str, ...]
     n_users: int
     n_styles: int
     has_impressions: bool
@@ -43,7 +44,7 @@ class EventLog:
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "EventLog":
         columns = (self.user[rows], self.style[rows], self.at_us[rows], self.grade[rows])
-        return EventLog(*columns, self.n_users, self.n_styles, self.has_impressions)
+        return EventLog(*columns, self.style_ids, self.n_users, self.n_styles, self.has_impressions)
 
     @property
     def liked(self) -> NDArray[np.bool_]:
@@ -147,6 +148,7 @@ def _log(events: "pd.DataFrame", *, has_impressions: bool) -> EventLog:
         style.astype(np.int64),
         column_us(events["occurred_at"]),
         events["grade"].to_numpy(dtype=np.int64),
+        tuple(map(str, styles)),
         len(users),
         len(styles),
         has_impressions,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from personalize.evaluate.baselines import Baseline, weights
+from personalize.evaluate.judging import judge_case
 from personalize.evaluate.log import EventLog
 from personalize.evaluate.split import Case
 from personalize.features.runs import Floats, Ints
@@ -120,19 +121,45 @@ class StackedRanker:
 
     Args:
         stack: fitted on what came before the cases' moments.
-        cases: to learn from, one a user; one in four is watched to find how many trees help.
+        cases: to learn from, one a user; one in four is watched to find how many trees help, and whether
+            they do at all: where they do not order the watched better than the best single score, that
+            score orders alone. On few users trees learn noise.
+        k: places that count.
     """
 
-    def __init__(self, stack: Stack, cases: Sequence[Case], *, seed: int) -> None:
+    def __init__(self, stack: Stack, cases: Sequence[Case], *, k: int, seed: int) -> None:
         watched = [case for n, case in enumerate(cases) if n % WATCHED_SHARE == 0]
         learned = [case for n, case in enumerate(cases) if n % WATCHED_SHARE]
         self._booster = _grow(*(_examples(stack, part, seed=seed) for part in (learned, watched)), seed=seed)
+        self._leader: str | None = None
+        self._leader = self._better_alone(stack, cases, k)
+
+    def _better_alone(self, stack: Stack, cases: Sequence[Case], k: int) -> str | None:
+        """The best single score, if it orders the watched cases as well as the trees do."""
+        alone: dict[str, list[float]] = {name: [] for name in stack.scorers}
+        for start in range(0, len(cases), CHUNK):
+            part = cases[start : start + CHUNK]
+            for name, scores in zip(alone, stack.scores(part), strict=True):
+                alone[name] += [_ndcg(mine, case, k) for mine, case in zip(scores, part, strict=True)]
+        best = max(alone, key=lambda name: sum(alone[name]))
+        watched = cases[::WATCHED_SHARE]
+        ordered = zip(self.case_scores(stack, watched), watched, strict=True)
+        trees = np.array([judge_case(mine, case.relevant, k).ndcg for mine, case in ordered])
+        gain = trees - np.array(alone[best][::WATCHED_SHARE])
+        return None if gain.mean() > 0 else best
 
     def case_scores(self, stack: Stack, cases: Sequence[Case]) -> Iterator[Floats]:
         """Per case (len(rows),), or (S,) where all styles are to be ordered."""
         for start in range(0, len(cases), CHUNK):
             part = cases[start : start + CHUNK]
             scores = stack.scores(part)
+            if self._leader is not None:
+                alone = scores[list(stack.scorers).index(self._leader)]
+                yield from (
+                    mine if case.rows is None else mine[case.rows]
+                    for mine, case in zip(alone, part, strict=True)
+                )
+                continue
             blocks, styles = [], []
             for n, case in enumerate(part):
                 own = [each[n] for each in scores]
@@ -144,6 +171,10 @@ class StackedRanker:
                 yield (
                     mine if case.rows is not None else _filled([each[n] for each in scores], styles[n], mine)
                 )
+
+
+def _ndcg(scores: Floats, case: Case, k: int) -> float:
+    return judge_case(scores if case.rows is None else scores[case.rows], case.relevant, k).ndcg
 
 
 def _filled(scores: Sequence[Floats], styles: Ints, predicted: Floats) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from personalize.features.context import context_groups
+from personalize.features.context import N_MOMENTS, context_groups, moment_kinds
 from personalize.features.history import Codes
 from personalize.features.levels import Level, Spread
 from personalize.features.runs import Floats, Ints
@@ -116,6 +116,7 @@ class Beliefs:
         }
         self._n = self._refreshed_at = self._n_refreshes = 0
         self._now_us = 0
+        self.is_due = False
         self._refresh()
 
     def views(
@@ -132,17 +133,19 @@ class Beliefs:
             np.array([codes.add(name) for name in names], dtype=np.int64) if learn else codes.find(names)
             for codes, names in ((self.users, user_ids), (self.categories, [c or "" for c in categories]))
         )
-        groups = [context_groups(context, int(at)) for context, at in zip(contexts, at_us, strict=True)]
+        first, row = _alike(contexts, at_us)
+        groups = [context_groups(contexts[each], int(at_us[each])) for each in first.tolist()]
         width = min(max(map(len, groups), default=0), MAX_CONTEXTS)
-        codes, weights = np.full((len(users), width), -1, dtype=np.int64), np.zeros((len(users), width))
-        for row, found in enumerate(groups):
+        codes, weights = np.full((len(groups), width), -1, dtype=np.int64), np.zeros((len(groups), width))
+        for place, found in enumerate(groups):
             for column, (name, weight) in enumerate(found[:width]):
-                codes[row, column] = self._context_code(name, learn=learn)
-                weights[row, column] = weight
-        return Views(users, kinds, codes, weights, at_us)
+                codes[place, column] = self._context_code(name, learn=learn)
+                weights[place, column] = weight
+        return Views(users, kinds, codes[row], weights[row], at_us)
 
     def score(self, views: Views) -> Scores:
         """What is believed of every style for each request."""
+        self.settle()
         everybody = np.broadcast_to(self._means["everybody"][0], (len(views), self.n_styles))
         category = self._looked_up("category", views.categories)
         context = np.zeros((len(views), self.n_styles))
@@ -155,6 +158,7 @@ class Beliefs:
 
     def show(self, views: Views, scores: Scores, styles: Ints, positions: Ints) -> None:
         """Learn that these styles, (n,), were shown; `scores` is what `score` said of the views before."""
+        self.settle()
         depth = np.log1p(positions)
         rows = np.arange(len(views))
         parts = scores.parts[:, rows, styles]
@@ -173,17 +177,20 @@ class Beliefs:
 
     def click(self, views: Views, styles: Ints, positions: Ints, at_us: Ints) -> None:
         """Learn that these showings, as they were shown, were clicked at `at_us`."""
+        self.settle()
         for level, groups, x, _ in self._groups(views, np.log1p(positions)):
             self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
         self._count(0, at_us, is_event=True)
 
     def purchase(self, views: Views, styles: Ints) -> None:
         """Learn that these showings led to a purchase: more of the user's taste."""
+        self.settle()
         bonus = np.full(len(views), PURCHASE_CLICKS)
         self._levels["user"].add(views.users, styles, views.at_us, precision=0.0, information=bonus)
 
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user."""
+        self.settle()
         self._levels["user"].forget(int(self.users.find([user_id])[0]))
         self.users.forget(user_id)
 
@@ -194,6 +201,7 @@ class Beliefs:
     @property
     def variances(self) -> dict[str, Floats]:
         """Prior variances of each level as they were learned: overall, alike, own."""
+        self.settle()
         return {name: level.variances for name, level in self._levels.items()}
 
     def evidence(self, users: Ints) -> Floats:
@@ -202,6 +210,9 @@ class Beliefs:
 
     def _user_means(self, views: Views) -> Floats:
         """Each user's means once for each moment: a page asks for many products."""
+        if len(views) and (views.users == views.users[0]).all() and (views.at_us == views.at_us[0]).all():
+            mean = self._levels["user"].means(views.users[:1], views.at_us[:1])
+            return np.broadcast_to(mean, (len(views), self.n_styles))
         pages, page = np.unique(np.stack([views.users, views.at_us]), axis=1, return_inverse=True)
         means: Floats = self._levels["user"].means(pages[0], pages[1])[page]
         return means
@@ -248,11 +259,22 @@ class Beliefs:
         self._now_us = max(self._now_us, int(at_us.max(initial=0)))
         if self.refreshes(np.zeros(1, dtype=np.int64), is_event=np.array([is_event]))[0]:
             self._refreshed_at = self._n
-            self._n_refreshes += 1
-            if self._n_refreshes % TUNE_EVERY == 0:
-                for name in ("category", "context", "user"):
-                    self._levels[name].tune(self._now_us)
-            self._refresh()
+            self.is_due = True
+
+    def settle(self) -> None:
+        """Bring the slow levels up to date if that is due.
+
+        Whatever reads or moves a belief does it first, so doing it earlier, while nobody waits, changes
+        nothing but who waits.
+        """
+        if not self.is_due:
+            return
+        self.is_due = False
+        self._n_refreshes += 1
+        if self._n_refreshes % TUNE_EVERY == 0:
+            for name in ("category", "context", "user"):
+                self._levels[name].tune(self._now_us)
+        self._refresh()
 
     def _refresh(self) -> None:
         """Solve the slow levels; a row of zeros at the end stands for groups that are not there."""
@@ -267,6 +289,21 @@ class Beliefs:
         self._category_variance = self._levels["category"].variances_of(
             kinds, np.full(len(kinds), self._now_us)
         )
+
+
+def _alike(contexts: Sequence[Mapping[str, object]], at_us: Ints) -> tuple[Ints, Ints]:
+    """The first of the requests of the same context object and kind of moment, and which each request is of.
+
+    In the order of their first, so that codes are given in the order of arrival.
+    """
+    kind = np.fromiter(map(id, contexts), dtype=np.int64, count=len(contexts)) * N_MOMENTS + moment_kinds(
+        at_us
+    )
+    _, first, row = np.unique(kind, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[row]
 
 
 def _or_last(codes: Ints, size: int) -> Ints:

@@ -29,6 +29,8 @@ FEATURE_NAMES = (
     "hours_since_click",
 )
 
+BELIEF_NAMES = FEATURE_NAMES[:2]
+
 USER_CATEGORY_STYLE_PRIOR_CLICKS = 2.0
 MAX_REQUESTS = 50_000
 """Requests worked on at once, which bounds memory."""
@@ -70,6 +72,13 @@ def build_features(
     return frame
 
 
+def believed_frame(beliefs: Foresight, space: StyleSpace) -> FeatureFrame:
+    """The frame of what is believed alone, (R, S) each: the same two columns as `build_features` gives."""
+    values = np.stack([beliefs.log_odds.ravel(), beliefs.spread.ravel()], axis=1).astype(np.float32)
+    every = np.broadcast_to(np.arange(len(space)), beliefs.log_odds.shape)
+    return FeatureFrame(values, BELIEF_NAMES, space.style_ids, every)
+
+
 def _build(
     history: History,
     requests: Requests,
@@ -83,10 +92,10 @@ def _build(
     users = history.users.find([requests.user_ids[row] for row in first])
     at_us = requests.at_us[first]
     everybody = style_rates(history, styles, at_us)
-    user = user_columns(
+    of_user = user_columns(
         history, users, styles, at_us, everybody.rates, space.similarity, prior or TastePrior()
     )
-    columns = user.columns | {"style_rate": everybody.rates[:, :-1]}
+    columns = of_user | {"style_rate": everybody.rates[:, :-1]}
     columns = {name: column[page[:, None], candidates] for name, column in columns.items()}
     columns |= _category_columns(
         history, requests, users[page], styles, everybody.rates[page], columns, candidates
@@ -98,8 +107,6 @@ def _build(
         FEATURE_NAMES,
         space.style_ids,
         candidates,
-        (user.n_shown > 0)[page],
-        user.evidence[page],
     )
 
 
@@ -160,6 +167,4 @@ def _joined(parts: list[FeatureFrame]) -> FeatureFrame:
         parts[0].names,
         parts[0].style_ids,
         np.concatenate([part.candidates for part in parts]),
-        np.concatenate([part.has_history for part in parts]),
-        np.concatenate([part.evidence for part in parts]),
     )

@@ -3,8 +3,26 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 MAX_VALUE = 5.0
+_HOUR_US, _EPOCH_WEEKDAY = 3_600_000_000, 3
 _DAYPARTS = ("night", "morning", "afternoon", "evening")
+
+
+N_MOMENTS = 2 * len(_DAYPARTS)
+
+
+def moment_kinds(at_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) numbers below `N_MOMENTS`, the same for moments that `context_groups` does not tell apart.
+
+    >>> moment_kinds(np.array([0, 7 * 3_600_000_000]))
+    array([0, 1])
+    """
+    hours = at_us // _HOUR_US
+    is_weekend = (hours // 24 + _EPOCH_WEEKDAY) % 7 >= 5
+    return hours % 24 // 6 + len(_DAYPARTS) * is_weekend
 
 
 def context_groups(context: Mapping[str, object], at_us: int) -> list[tuple[str, float]]:

@@ -64,17 +64,14 @@ class FeatureFrame:
     """Features of requests x candidates, the only thing a scorer accepts.
 
     values (R * K, F) float32, request-major: the K candidates of a request stand together. NaN means
-    "has not happened". `candidates` (R, K) indexes `style_ids`. Per request, (R,): `has_history` whether
-    the user has been shown anything before, `evidence` the user's time-decayed impressions. `beliefs`
-    are the online layer's, the unstyled original last, when all candidates were asked for.
+    "has not happened". `candidates` (R, K) indexes `style_ids`. `beliefs` are the online layer's, the
+    unstyled original last, when all candidates were asked for.
     """
 
     values: NDArray[np.float32]
     names: tuple[str, ...]
     style_ids: tuple[str, ...]
     candidates: Ints
-    has_history: NDArray[np.bool_]
-    evidence: Floats
     beliefs: Scores | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +107,5 @@ class FeatureFrame:
             self.names,
             self.style_ids,
             candidates,
-            self.has_history[index],
-            self.evidence[index],
             None if self.beliefs is None else self.beliefs.take(index),
         )

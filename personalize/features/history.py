@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 MERGE_RATIO = 8
 """A run is merged into the one before it unless that one is at least this many times larger."""
 
+MAX_PENDING = 256
+MAX_COMPARISONS = 1 << 17
+"""Events that wait to become a run, and how often they are compared with what is asked, at most."""
+
 OPEN_WINDOWS = 2
 """Attribution windows for which an impression is kept in mind, so that an event may arrive one late."""
 
@@ -111,6 +115,7 @@ class History:
         self.users, self.categories, self.styles = Codes(), Codes(), Codes()
         self._open: dict[str, _Showing] = {}
         self._pending: list[tuple[int, int, int, int, int, float]] = []
+        self._waited: EventTable | None = None
         self._runs: list[Run] = []
 
     @classmethod
@@ -173,18 +178,33 @@ class History:
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
-        self._flush()
         keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
+        if len(self._pending) * keys.size > MAX_COMPARISONS:
+            self._flush()
         flat_keys, flat_moments = keys.ravel(), moments.ravel()
         tally = Tally.empty(len(flat_keys))
         for run in self._runs:
             run.add_to(tally, family, flat_keys, flat_moments)
+        if self._pending:
+            self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
         return tally.reshape(*keys.shape)
 
     def _append(self, showing: _Showing, at_us: int, kind: Kind) -> None:
         self._pending.append(
             (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
         )
+        self._waited = None
+        if len(self._pending) >= MAX_PENDING:
+            self._flush()
+
+    def _waiting(self) -> EventTable:
+        """What has arrived since the latest run was made."""
+        if self._waited is None:
+            columns = list(zip(*self._pending, strict=True))
+            at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
+            weight = np.array(columns[5], dtype=np.float64)
+            self._waited = EventTable(at_us, user, category, style, kind, weight)
+        return self._waited
 
     def _close_before(self, at_us: int) -> None:
         """Let go of impressions that can no longer be clicked, oldest first."""
@@ -195,13 +215,11 @@ class History:
             del self._open[oldest]
 
     def _flush(self) -> None:
-        """Make what has arrived since the last question a run, and merge runs of similar size."""
+        """Make what is waiting a run, and merge runs of similar size."""
         if not self._pending:
             return
-        columns = list(zip(*self._pending, strict=True))
-        at_us, user, category, style, kind = (np.array(column, dtype=np.int64) for column in columns[:5])
-        tables = [EventTable(at_us, user, category, style, kind, np.array(columns[5], dtype=np.float64))]
-        self._pending = []
+        tables = [self._waiting()]
+        self._pending, self._waited = [], None
         size = len(tables[0])
         while self._runs and len(self._runs[-1]) < MERGE_RATIO * size:
             tables.insert(0, self._runs.pop().events)

@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from personalize.data.records import Event, ShownStyle
-from personalize.features.build import build_features
+from personalize.features.build import believed_frame, build_features
 from personalize.features.frame import FeatureFrame, Requests
 from personalize.features.history import History
 from personalize.features.online import Foresight, Online
+from personalize.features.runs import Family, Ints
 from personalize.features.style import StyleSpace
 
 if TYPE_CHECKING:
@@ -39,12 +42,26 @@ class Memory:
         replay = Online.from_log(log, space, half_life=half_life, attribution_window=attribution_window)
         return cls(history, replay.online, space)
 
-    def frame(self, requests: Requests) -> FeatureFrame:
-        """Features of every candidate style for these requests, as of their moments."""
+    def frame(self, requests: Requests, *, beliefs_only: bool = False) -> FeatureFrame:
+        """Features of every candidate style for these requests, as of their moments.
+
+        Args:
+            beliefs_only: just the columns `belief` and `belief_spread`, which are all that the online
+                layer scores by, several times faster.
+        """
         scores = self.online.score(requests)
         beliefs = Foresight(scores.log_odds[:, :-1], scores.spread[:, :-1])
+        if beliefs_only:
+            return replace(believed_frame(beliefs, self._space), beliefs=scores)
         frame = build_features(self.history, requests, self._space, beliefs=beliefs)
         return replace(frame, beliefs=scores)
+
+    def own_counts(self, user_id: str, style_ids: Sequence[str], at_us: int) -> Ints:
+        """How often the user saw and clicked each style before that moment, (n, 2)."""
+        user = self.history.users.find([user_id])
+        styles = self.history.styles.find(style_ids)
+        tally = self.history.tally(Family.USER_STYLE, user, np.zeros_like(user), styles, np.array([at_us]))
+        return tally.counts[:, :2]
 
     def append_shown(
         self,
@@ -60,6 +77,15 @@ class Memory:
         """Add clicks and purchases; repeated ones, late ones and unknown ones are passed over."""
         self.history.append_events(events)
         self.online.append_events(events)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `settle` has something to do."""
+        return self.online.beliefs.is_due
+
+    def settle(self) -> None:
+        """Do now what the next question would have to wait for; the answers stay the same."""
+        self.online.beliefs.settle()
 
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of a user."""

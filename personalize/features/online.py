@@ -25,13 +25,22 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(slots=True)
 class _Open:
-    """A showing that may still be clicked or bought."""
+    """A showing that may still be clicked or bought: the row of the views that it was learned with."""
 
-    view: Views
+    views: Views
+    row: int
     style: int
     position: int
     is_clicked: bool = False
     is_purchased: bool = False
+
+    @property
+    def view(self) -> Views:
+        return self.views.take(np.array([self.row]))
+
+    @property
+    def at_us(self) -> int:
+        return int(self.views.at_us[self.row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,8 @@ class Foresight:
 class Replay:
     """What came of replaying a log of n showings: the beliefs it leaves, and what they were on the way.
 
-    shown (n,) is of the style shown each time; everything (k, S) is of all styles, of the k showings that
-    were asked for.
+    shown (n,) is of the style shown each time; everything (k, S + 1) is of all styles, the original last,
+    of the k showings that were asked for.
     """
 
     online: "Online"
@@ -104,7 +113,9 @@ class Online:
         """
         online = cls(space, half_life=half_life, attribution_window=attribution_window)
         keep = np.zeros(len(log), dtype=np.bool_) if keep is None else keep
-        replay = Replay(online, Foresight.blank(len(log)), Foresight.blank(int(keep.sum()), len(space)))
+        replay = Replay(
+            online, Foresight.blank(len(log)), Foresight.blank(int(keep.sum()), len(online.style_ids))
+        )
         if len(log):
             online._replay(Items.of(log, online._index, online._window_us), replay, keep)
             online._reopen(log)
@@ -144,8 +155,7 @@ class Online:
         positions = np.array([one.position for one in new], dtype=np.int64)
         self.beliefs.show(views, self.beliefs.score(views), styles, positions)
         for row, one in enumerate(new):
-            view = views.take(np.array([row]))
-            self._open[one.impression_id] = _Open(view, int(styles[row]), int(positions[row]))
+            self._open[one.impression_id] = _Open(views, row, self._index[one.style_id], one.position)
         self._close_before(int(at_us.max()) - OPEN_WINDOWS * self._window_us)
 
     def append_events(self, events: Sequence[Event]) -> None:
@@ -158,12 +168,12 @@ class Online:
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user; their part in what holds for everybody goes at the next replay."""
         code = int(self.beliefs.users.find([user_id])[0])
-        self._open = {key: one for key, one in self._open.items() if one.view.users[0] != code}
+        self._open = {key: one for key, one in self._open.items() if one.views.users[one.row] != code}
         self.beliefs.forget(user_id)
 
     def _happen(self, showing: _Open, event: Event) -> None:
         at_us = np.array([microseconds(event.occurred_at)], dtype=np.int64)
-        if not 0 <= at_us[0] - showing.view.at_us[0] <= self._window_us:
+        if not 0 <= at_us[0] - showing.at_us <= self._window_us:
             return
         style = np.array([showing.style])
         if not isinstance(event, ClickEvent):
@@ -177,7 +187,7 @@ class Online:
     def _close_before(self, at_us: int) -> None:
         while self._open:
             oldest = next(iter(self._open))
-            if self._open[oldest].view.at_us[0] >= at_us:
+            if self._open[oldest].at_us >= at_us:
                 return
             del self._open[oldest]
 
@@ -195,8 +205,8 @@ class Online:
                 replay.shown.log_odds[log_rows] = scores.log_odds[row, style]
                 replay.shown.spread[log_rows] = scores.spread[row, style]
                 kept = np.flatnonzero(keep[log_rows])
-                replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept, :-1]
-                replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept, :-1]
+                replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept]
+                replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept]
                 self.beliefs.show(seen, scores, style, items.positions[shown])
             if len(bought):
                 self.beliefs.purchase(views.take(bought), items.styles[bought])
@@ -212,9 +222,12 @@ class Online:
         del self._views, self._items
         ids = log["impression_id"].to_numpy()
         since = int(items.shown_us.max(initial=0)) - OPEN_WINDOWS * self._window_us
-        for index in np.flatnonzero(items.shown_us >= since):
+        recent = np.flatnonzero(items.shown_us >= since)
+        views = views.take(recent)
+        for row, index in enumerate(recent.tolist()):
             self._open[str(ids[items.rows[index]])] = _Open(
-                views.take(np.array([index])),
+                views,
+                row,
                 int(items.styles[index]),
                 int(items.positions[index]),
                 bool(items.is_clicked[index]),

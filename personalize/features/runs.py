@@ -61,6 +61,18 @@ class EventTable:
             self.weight[rows],
         )
 
+    def add_to(self, tally: "Tally", family: "Family", keys: Ints, at_us: Ints, half_life_us: float) -> None:
+        """Add to `tally` what these events say of `keys` strictly before `at_us`, one by one."""
+        mine = keys_of(family, self.user, self.category, self.style)
+        asked, event = np.nonzero((mine == keys[:, None]) & (mine >= 0) & (self.at_us < at_us[:, None]))
+        decay = np.exp2((self.at_us[event] - at_us[asked]) / half_life_us)
+        weight = decay * self.weight[event] if weighs(family) else decay
+        kind = self.kind[event]
+        np.add.at(tally.amounts, (asked, kind), weight)
+        np.add.at(tally.counts, (asked, kind), 1)
+        has_last = kind < tally.last_us.shape[1]
+        np.maximum.at(tally.last_us, (asked[has_last], kind[has_last]), self.at_us[event[has_last]])
+
     @staticmethod
     def joined(tables: "list[EventTable]") -> "EventTable":
         return EventTable(
@@ -122,15 +134,16 @@ def weighs(family: Family) -> bool:
 class Run:
     """Events of any number of keys, sorted by key and time, with running sums.
 
-    The running sum at an event is decayed to that event's own moment, so nothing overflows however
-    long the run: s_i = a_i + s_{i-1} * 2^(-(t_i - t_{i-1}) / half_life).
+    A family is indexed when it is first asked about. The running sum at an event is decayed to that
+    event's own moment, so nothing overflows however long the run:
+        s_i = a_i + s_{i-1} * 2^(-(t_i - t_{i-1}) / half_life).
     """
 
     def __init__(self, events: EventTable, half_life_us: float) -> None:
         order = np.argsort(events.at_us, kind="stable")
         self.events = events.take(order)
         self._half_life_us = half_life_us
-        self._indexes = [_Index(family, self.events, half_life_us) for family in Family]
+        self._indexes: dict[Family, _Index] = {}
 
     def __len__(self) -> int:
         return len(self.events)
@@ -138,6 +151,8 @@ class Run:
     def add_to(self, tally: Tally, family: Family, keys: Ints, at_us: Ints) -> None:
         """Add to `tally` what this run knows of `keys` strictly before `at_us`; both (Q,)."""
         before = np.searchsorted(self.events.at_us, at_us, side="left")
+        if family not in self._indexes:
+            self._indexes[family] = _Index(family, self.events, self._half_life_us)
         self._indexes[family].add_to(tally, keys, before, at_us, self._half_life_us)
 
 

@@ -1,7 +1,5 @@
 """What one user did: rates per style, taste, recency."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from personalize.features.history import History
@@ -18,15 +16,6 @@ _ANY: Ints = np.zeros(1, dtype=np.int64)
 _US_PER_HOUR = 3_600_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class UserColumns:
-    """By feature name (P, S), of P pages x S candidates; impressions, decayed and counted, (P,)."""
-
-    columns: dict[str, Floats]
-    evidence: Floats
-    n_shown: Ints
-
-
 def user_columns(
     history: History,
     users: Ints,
@@ -35,8 +24,8 @@ def user_columns(
     rates: Floats,
     similarity: Floats,
     prior: TastePrior,
-) -> UserColumns:
-    """Columns that depend on the user and the style.
+) -> dict[str, Floats]:
+    """Columns that depend on the user and the style, by name (P, S) of P pages x S candidates.
 
     Args:
         users: codes (P,); styles: codes (S + 1,), the last the unstyled original, which is no candidate
@@ -50,7 +39,7 @@ def user_columns(
     expected = shown * rates
     user_lift = lift(clicks.sum(axis=1), expected.sum(axis=1), USER_PRIOR_CLICKS)[:, None]
     likes = _taste(clicks, expected, similarity, prior)
-    columns = {
+    return {
         "user_lift": np.broadcast_to(user_lift, likes.shape),
         "user_style_lift": lift(clicks, expected * user_lift, USER_STYLE_PRIOR_CLICKS)[:, :-1],
         "user_style_taste": likes,
@@ -61,7 +50,6 @@ def user_columns(
         "hours_since_shown": _hours_since(tally.last_us[:, :-1, 0], at_us),
         "hours_since_click": _hours_since(tally.last_us[:, :-1, 1], at_us),
     }
-    return UserColumns(columns, shown.sum(axis=1), tally.counts[..., 0].sum(axis=1))
 
 
 LOOK_ONLY = TastePrior(alike=0.6, own=0.0, user=0.1)

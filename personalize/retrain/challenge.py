@@ -5,6 +5,7 @@ from datetime import datetime
 
 from personalize.features.history import microseconds
 from personalize.models.artifact import version_of
+from personalize.models.believer import Believer
 from personalize.models.boosting import BoostingSettings, Grower, LocalGrower
 from personalize.models.calibration import AS_IS, Calibration, fit_calibration
 from personalize.models.popularity import Popularity
@@ -36,12 +37,16 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What came of a night: `ranker` is None when there was too little to train one."""
+    """What came of a night: `ranker` is None when there was too little to train one.
+
+    judged: the one trained without the held-back days, which the decision is about; `ranker` is refitted.
+    """
 
     ranker: Ranker | None
     holdout_from_us: int
     evaluations: tuple[Evaluation, ...]
     decision: GateDecision
+    judged: Ranker | None = None
 
 
 def challenge(
@@ -63,9 +68,10 @@ def challenge(
     find how many trees help. What is returned, to serve if the gate agrees, is refitted on all days and
     all users with that many trees; it keeps the calibration of the judged one, fitted on the watched.
 
-    The champion is compared on held-back rows that it has not seen either. It has seen none when it
-    comes from the night before; it has seen them all when the same night is run again, and then only
-    popularity is the bar.
+    Two bars stand on the same rows, each calibrated like the challenger: the online layer, which serves
+    where there is no ranker, and popularity. The champion is compared on held-back rows that it has not
+    seen either. It has seen none when it comes from the night before; it has seen them all when the same
+    night is run again, and then only the bars count.
 
     Args:
         decisions: held-back decisions with all their candidates, for the off-policy value against what
@@ -84,10 +90,12 @@ def challenge(
     text, n_trees = grower.grow_until_useless(by_slate(learning), by_slate(watching), settings, seed=seed)
     calibration = _calibrated(Ranker(CHALLENGER, text, AS_IS), watching)
     judged = Ranker(CHALLENGER, text, calibration)
-    popularity_calibration = _calibrated(Popularity(), watching)
-    against_popularity = Match(
-        evaluate(judged, by_slate(latest)),
-        evaluate(Popularity(), by_slate(latest), popularity_calibration),
+    online_calibration = _calibrated(Believer(), watching)
+    rows = by_slate(latest)
+    new = evaluate(judged, rows)
+    bars = (
+        Match(new, evaluate(Believer(), rows, online_calibration)),
+        Match(new, evaluate(Popularity(), rows, _calibrated(Popularity(), watching))),
     )
     against_champion = _match_with_champion(judged, champion, latest)
     chosen = None
@@ -97,15 +105,15 @@ def challenge(
             judged,
             champion.ranker if against_champion is not None and champion is not None else None,
             exploration=exploration or Exploration(),
-            calibration=popularity_calibration,
+            calibration=online_calibration,
         )
-    decision = judge(against_popularity, against_champion, chosen, seed=seed, needs_support=needs_support)
+    decision = judge(bars, against_champion, chosen, seed=seed, needs_support=needs_support)
     refitted = grower.grow_trees(by_slate(examples), settings, n_trees=n_trees, seed=seed)
     ranker = Ranker(version_of(refitted, calibration, as_of), refitted, calibration)
-    evaluations = [against_popularity.challenger, against_popularity.other]
+    evaluations = [new, *(match.other for match in bars)]
     if against_champion is not None:
         evaluations.append(against_champion.other)
-    return Challenge(ranker, split, tuple(evaluations), decision)
+    return Challenge(ranker, split, tuple(evaluations), decision, judged)
 
 
 def learned(ranker: Ranker, top: int = 3) -> tuple[str, ...]:
@@ -147,6 +155,6 @@ def _too_few(earlier: Examples) -> GateDecision:
         False,
         (
             f"too few clicks to train a ranker: {earlier.n_clicks} on {len(earlier)} impressions, "
-            f"{MIN_TRAINING_CLICKS} are needed on either side of the split; popularity goes on serving",
+            f"{MIN_TRAINING_CLICKS} are needed on either side of the split; what serves goes on serving",
         ),
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from personalize.errors import DaskMissing
 from personalize.features.runs import Floats, Ints
-from personalize.models.boosting import BoostingSettings, TrainingRows, calibrated_loss, parameters
+from personalize.models.boosting import BoostingSettings, TrainingRows, calibrated_loss, parameters, telling
 from personalize.models.prior import prior_log_odds
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class DaskGrower:
     ) -> "lightgbm.Booster":
         import lightgbm
 
+        rows = telling(rows)
         n_parts = PARTS_PER_WORKER * len(self.client.scheduler_info()["workers"])
         given = parameters(settings, rows.frame, seed) | {"n_estimators": n_trees}
         del given["num_threads"]  # each worker takes as many as Dask gives it

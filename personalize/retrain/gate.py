@@ -81,7 +81,7 @@ class Match:
 
 
 def judge(
-    popularity: Match,
+    bars: Sequence[Match],
     champion: Match | None,
     choices: Choices | None = None,
     *,
@@ -90,30 +90,33 @@ def judge(
 ) -> GateDecision:
     """Whether the challenger may serve.
 
-    It must predict clicks better than popularity: the interval of its gain in log loss lies above zero.
-    It must not be surely worse, in log loss or in NDCG, than popularity or the champion: no interval lies
-    below zero. Log loss carries the decision because it uses every impression; NDCG uses only slates
-    with a click, and on a day of a small shop is mostly noise. And the log must not say that it would earn
-    surely less than what serves now (doubly robust; self-normalized and SWITCH are reported beside it).
+    It must predict clicks better than what the shop has without it, the online layer and popularity: the
+    intervals of its gains in log loss lie above zero. It must not be surely worse, in log loss or in NDCG,
+    than they are or the champion is: no interval lies below zero. Log loss carries the decision
+    because it uses every impression; NDCG uses only slates with a click, and on a day of a small shop is
+    mostly noise. And the log must not say that it would earn surely less than what serves now (doubly
+    robust; self-normalized and SWITCH are reported beside it).
 
     Where the log cannot support an off-policy value, that is said with the reason. Prediction decides then,
     because a shop that learns fast soon wants what it has hardly shown; `needs_support` refuses instead.
 
     Args:
-        popularity, champion: the challenger against each, on rows that neither has seen; None when there
-            is no champion to compare with.
+        bars, champion: the challenger against each, on rows that neither has seen; None when there is no
+            champion to compare with.
         choices: what the challenger and what serves now would have done in logged decisions.
     """
-    challenger = popularity.challenger
+    challenger = bars[0].challenger
     if challenger.n_clicks < MIN_HOLDOUT_CLICKS:
         reason = (
             f"too few clicks to judge by: {challenger.n_clicks} on the held-back impressions, "
             f"{MIN_HOLDOUT_CLICKS} are needed"
         )
         return GateDecision(False, (reason,))
-    matches = [popularity] if champion is None else [popularity, champion]
-    gains = tuple(gain for match in matches for gain in gains_in(match, seed=seed))
-    verdicts = [_clears(gains[0]), *map(_holds, gains[1:])]
+    found = [gains_in(match, seed=seed) for match in (*bars, *([champion] if champion else []))]
+    gains = tuple(gain for pair in found for gain in pair)
+    verdicts = [_clears(loss) for loss, _ in found[: len(bars)]]
+    verdicts += [_holds(order) for _, order in found[: len(bars)]]
+    verdicts += [_holds(gain) for pair in found[len(bars) :] for gain in pair]
     worth = worth_of(choices) if choices is not None else ()
     verdicts += [_earns(uplift, needs_support) for uplift in worth[:1]]
     objections_first = sorted(verdicts, key=lambda verdict: verdict[0])

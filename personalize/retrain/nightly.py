@@ -23,7 +23,7 @@ from personalize.features import StyleSpace
 from personalize.features.history import column_us
 from personalize.models.artifact import Provenance, load_scorer, remove_unfinished, save_ranker
 from personalize.models.boosting import Grower
-from personalize.policy import Exploration
+from personalize.policy import Exploration, Rules
 from personalize.retrain.challenge import Challenge, Champion, challenge, learned
 from personalize.retrain.decisions import decision_rows, read_decisions
 from personalize.retrain.report import RetrainReport
@@ -45,6 +45,7 @@ def retrain(
     as_of: datetime,
     seed: int | None = None,
     grower: Grower | None = None,
+    rules: Rules | None = None,
 ) -> RetrainReport:
     """Train a challenger on what was known at `as_of` and promote it if the gate agrees.
 
@@ -56,17 +57,19 @@ def retrain(
     Args:
         seed: of the training; None takes `settings.seed`, or 0.
         grower: of the trees; None grows them in this process.
+        rules: that what would be shown instead must obey; None reads `settings.rules`.
     Raises:
         RetrainInProgress: another process is at it.
     """
     seed = next((value for value in (seed, settings.seed) if value is not None), DEFAULT_SEED)
     with _leased(engine):
         remove_unfinished(settings.models_dir)
-        return _retrain(engine, settings, as_of, seed, grower)
+        rules = rules or (Rules.load(settings.rules) if settings.rules else Rules())
+        return _retrain(engine, settings, as_of, seed, grower, rules)
 
 
 def _retrain(
-    engine: Engine, settings: Settings, as_of: datetime, seed: int, grower: Grower | None
+    engine: Engine, settings: Settings, as_of: datetime, seed: int, grower: Grower | None, rules: Rules
 ) -> RetrainReport:
     started = time.monotonic()
     since = as_of - settings.history_window
@@ -80,16 +83,17 @@ def _retrain(
     windows = {"half_life": settings.half_life, "attribution_window": settings.attribution_window}
     shown_us = column_us(log["shown_at"])[log["style_id"].isin(space.style_ids).to_numpy(dtype=np.bool_)]
     held_back_from = latest_from(shown_us, as_of=as_of, holdout_days=settings.holdout_days)
-    judged = decision_rows(log, space, since_us=held_back_from)
+    judged = decision_rows(log, space, since_us=held_back_from, rules=rules)
     played = play(log, space, **windows, keep=judged)
     examples = read_examples(log, space, **windows, played=played)
+    window = settings.attribution_window
     result = challenge(
         examples,
         _load_champion(settings, serving),
         as_of=as_of,
         holdout_days=settings.holdout_days,
         seed=seed,
-        decisions=read_decisions(log, space, played, judged, attribution_window=settings.attribution_window),
+        decisions=read_decisions(log, space, played, judged, attribution_window=window, rules=rules),
         exploration=Exploration(floor=settings.exploration_floor),
         needs_support=settings.gate_needs_support,
         grower=grower,

@@ -1,6 +1,7 @@
 """create_app(settings): wiring, no logic."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = await to_thread.run_sync(Engine.open, settings)
         renders = await to_thread.run_sync(Renders.open, settings)
+        gc.freeze()  # what was read at start stays: looking through it for garbage again only makes pauses
         metrics.watch_renders(renders)
         backend = app.state.backend = Backend(settings, engine, renders, metrics)
         tasks = [asyncio.create_task(_warm_up(backend)), asyncio.create_task(_follow_champion(backend))]
@@ -64,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
                     await task
             await to_thread.run_sync(renders.close)
             await to_thread.run_sync(engine.close)
+            gc.unfreeze()
 
     app = FastAPI(
         title="personalize",

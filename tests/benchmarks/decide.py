@@ -1,9 +1,14 @@
 """What a decision costs: wall and CPU time, durable and not, with its features, and its reasons.
 
+CPU time is that of the thread that decides. Wall time holds a durable commit, which is measured beside it,
+and whatever else runs on the machine. On the shop made here both are measured twice: with the online layer
+alone, and with a ranker on top.
+
 python tests/benchmarks/decide.py                # 64 styles and 24 products of a shop made for it
 python tests/benchmarks/decide.py DATA_DIR       # a folder that `personalize demo` has filled
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -11,12 +16,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import IO
 
 import numpy as np
 
 from personalize.data.records import ClickEvent
 from personalize.engine import Engine
 from personalize.features import Requests
+from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
 
 ROUNDS = 200
@@ -55,7 +62,24 @@ def made_shop(folder: Path) -> Engine:
     return engine
 
 
+def promote_a_ranker(engine: Engine) -> None:
+    """Whatever the gate thinks of it: what is measured is what it costs to serve one."""
+    report = engine.retrain()
+    assert report.model_version is not None, report.reasons
+    promote_by_hand(engine.database, engine.settings, report.model_version, engine.clock())
+    engine.refresh()
+
+
+def synced(file: IO[bytes]) -> None:
+    file.write(bytes(4096))
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def measure(engine: Engine) -> None:
+    print(f"-- {engine.model_version} scores")
+    with tempfile.TemporaryFile(dir=engine.settings.data_dir) as file:
+        report("the disk alone: 4 kB written and synced", lambda _: synced(file))
     listed = engine.products(limit=N_PRODUCTS)
     products, user = [product.product_id for product in listed], engine.featured_users(1)[0]
     requests = Requests.of([user], [listed[0].category], datetime.now(UTC))
@@ -84,6 +108,8 @@ def main() -> None:
             measure(engine)
     else:
         with tempfile.TemporaryDirectory() as folder, made_shop(Path(folder)) as engine:
+            measure(engine)
+            promote_a_ranker(engine)
             measure(engine)
 
 

@@ -13,7 +13,8 @@ from personalize.evaluate.split import split_log
 def log_of(rows: list[tuple[int, int, int, int]], *, has_impressions: bool = False) -> EventLog:
     """(user, style, moment, grade) each."""
     user, style, at_us, grade = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
-    return EventLog(user, style, at_us, grade, user.max() + 1, style.max() + 1, has_impressions)
+    style_ids = tuple(f"s{code}" for code in range(style.max() + 1))
+    return EventLog(user, style, at_us, grade, style_ids, user.max() + 1, style.max() + 1, has_impressions)
 
 
 def random_log(seed: int = 0, n: int = 400, **values: bool) -> EventLog:

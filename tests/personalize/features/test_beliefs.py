@@ -51,6 +51,22 @@ def test_the_spread_of_what_is_known_shrinks_and_that_of_a_new_style_does_not() 
     assert spread[0] < 0.9 * spread[2]
 
 
+def test_settling_early_changes_nothing() -> None:
+    patient, eager = (Beliefs(SIMILARITY, half_life_us=HALF_LIFE_US) for _ in range(2))
+    settled = 0
+    for number in range(300):
+        seen, styles, position = view(number % 7), np.array([number % 3]), np.zeros(1, dtype=np.int64)
+        for beliefs in (patient, eager):
+            beliefs.show(seen, beliefs.score(seen), styles, position)
+            if number % 5 == 0:
+                beliefs.click(seen, styles, position, np.zeros(1, dtype=np.int64))
+        settled += eager.is_due
+        eager.settle()
+        assert not eager.is_due
+    assert settled > 3
+    assert np.array_equal(patient.score(view(1)).parts, eager.score(view(1)).parts)
+
+
 def test_where_nobody_differs_the_tastes_are_no_longer_believed() -> None:
     """Users who click all styles alike, against users of whom each clicks one style alone."""
     alike, unlike = (learned_variance(has_taste=has_taste) for has_taste in (False, True))

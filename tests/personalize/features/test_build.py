@@ -131,7 +131,6 @@ def test_changing_the_future_changes_nothing() -> None:
     one = build_features(history_of(rows), requests, SPACE)
     other = build_features(history_of(changed), requests, SPACE)
     np.testing.assert_array_equal(one.values, other.values)
-    np.testing.assert_array_equal(one.evidence, other.evidence)
 
 
 def test_a_batch_of_requests_equals_one_request_at_a_time() -> None:
@@ -186,8 +185,7 @@ def test_without_content_vectors_taste_stays_with_the_style() -> None:
 def test_nothing_known_gives_equal_finite_rates_and_no_history() -> None:
     empty = History(half_life=HALF_LIFE, attribution_window=WINDOW)
     frame = build_features(empty, Requests.of(["ada"], ["mug"], START), SPACE)
-    assert not frame.has_history[0]
-    assert frame.evidence[0] == 0
+    assert not frame.column("user_style_shown").any()
     assert len(set(frame.column("style_rate"))) == 1
     assert np.isnan(frame.column("hours_since_shown")).all()
 
@@ -212,10 +210,13 @@ def test_recency_is_in_hours_and_counts_are_whole() -> None:
     assert np.isnan(value(frame, "hours_since_click", "style-01"))
 
 
-def test_the_original_is_no_candidate_but_its_viewer_has_a_history() -> None:
-    frame = features_of([impression("ada", "original")])
-    assert "original" not in frame.style_ids
-    assert frame.has_history[0]
+def test_the_original_is_no_candidate_but_tells_how_readily_its_viewer_clicks() -> None:
+    seen = [impression("ada", "style-00", clicked_after=0.1)]
+    keen = [impression("ada", "original", hours=0.1 * n, clicked_after=0.01) for n in range(9)]
+    frames = [features_of(rows, hours=24) for rows in (seen, seen + keen)]
+    assert "original" not in frames[1].style_ids
+    alone, beside = (value(frame, "user_style_lift", "style-00") for frame in frames)
+    assert beside < alone
 
 
 def test_a_style_that_is_not_on_offer_is_refused_by_name() -> None:

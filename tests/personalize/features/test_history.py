@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from logs import START, impression, log_of
 
 from personalize.data.records import ClickEvent, Event, ShownStyle
+from personalize.features import history as history_module
 from personalize.features.history import REFERENCE_PROPENSITY, History, microseconds
 from personalize.features.runs import NEVER, Family, Tally
 
@@ -173,17 +175,19 @@ def decayed(rows: list[dict[str, Any]], column: str, now: Any) -> float:
 
 
 @settings(max_examples=15, deadline=None)
-@given(drawn=ROWS, every=st.integers(1, 7))
-def test_arriving_bit_by_bit_equals_being_read_at_once(drawn: list[tuple[Any, ...]], every: int) -> None:
+@given(drawn=ROWS, max_pending=st.sampled_from([1, 2, 7, history_module.MAX_PENDING]))
+def test_arriving_bit_by_bit_equals_being_read_at_once(
+    drawn: list[tuple[Any, ...]], max_pending: int
+) -> None:
+    """Whatever waits one by one and whatever was made a run already."""
     rows = rows_of(drawn)
     live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
-    for number, (_, _, happened) in enumerate(sorted(timeline(rows), key=lambda item: item[:2])):
-        if isinstance(happened, dict):
-            live.append_shown([shown_of(happened)], [happened["category"]])
-        else:
-            live.append_events([happened])
-        if number % every == 0:
-            known(live, Family.STYLE, "", "", "style-00", 1)  # a question may merge runs
+    with patch.object(history_module, "MAX_PENDING", max_pending):
+        for _, _, happened in sorted(timeline(rows), key=lambda item: item[:2]):
+            if isinstance(happened, dict):
+                live.append_shown([shown_of(happened)], [happened["category"]])
+            else:
+                live.append_events([happened])
     read = history_of(rows)
     assert len(live) == len(read)
     for family in Family:

@@ -67,3 +67,10 @@ def test_order_is_kept() -> None:
 def test_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one row"):
         fit_calibration(np.zeros(0), np.zeros(0, dtype=bool))
+
+
+def test_where_the_search_begins_does_not_change_where_it_ends() -> None:
+    scores, clicked = draw(0.5, 0.7, 20_000)
+    fresh = fit_calibration(scores, clicked)
+    warm = fit_calibration(scores, clicked, Calibration(1.0, 0.2))
+    assert (warm.intercept, warm.slope) == pytest.approx((fresh.intercept, fresh.slope), abs=1e-8)

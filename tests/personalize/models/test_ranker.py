@@ -14,6 +14,7 @@ from personalize.models.boosting import (
     TrainingRows,
     grow_trees,
     grow_until_useless,
+    telling,
 )
 from personalize.models.calibration import AS_IS
 from personalize.models.metrics import ndcg
@@ -81,9 +82,7 @@ def planted(rng: np.random.Generator, n_slates: int) -> TrainingRows:
     hours = rng.choice([1.0, 100.0], n).astype(np.float32)
     values[:, names.index("hours_since_shown")] = hours
     clicked = (rng.random(n) < np.where(hours > 50, 0.3, 0.02)).astype(np.int64)
-    frame = FeatureFrame(
-        values, names, ("s",), np.zeros((n, 1), dtype=np.int64), np.ones(n, dtype=bool), np.ones(n)
-    )
+    frame = FeatureFrame(values, names, ("s",), np.zeros((n, 1), dtype=np.int64))
     return TrainingRows(
         frame, clicked, np.tile(np.arange(8), n_slates), np.arange(n) // 8, np.full(n_slates, 8)
     )
@@ -96,3 +95,14 @@ def test_rows_that_do_not_fill_their_groups_are_refused(examples: Examples) -> N
 
 def test_every_feature_has_words(examples: Examples) -> None:
     assert set(FEATURE_WORDS) == set(examples.frame.names)
+
+
+def test_pages_without_a_click_teach_no_order_and_are_left_out(examples: Examples) -> None:
+    rows = by_slate(examples)
+    told = telling(rows)
+    pages = np.split(rows.relevance, np.cumsum(rows.group_sizes)[:-1])
+    kept = [page for page in pages if len(set(page.tolist())) > 1]
+    assert 0 < len(kept) < len(pages)
+    assert told.relevance.tolist() == np.concatenate(kept).tolist()
+    assert told.group_sizes.tolist() == [len(page) for page in kept]
+    assert told.position.shape == told.user.shape == told.relevance.shape

@@ -40,19 +40,19 @@ POPULARITY = evaluation("popularity", loss=0.25, ndcg=0.5)
 
 
 def test_a_challenger_that_predicts_better_is_promoted() -> None:
-    decision = judge(Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY), None, seed=0)
+    decision = judge([Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY)], None, seed=0)
     assert decision.promote
     assert decision.reasons[0].startswith("clears the bar: log loss better by 10")
 
 
 def test_a_challenger_that_is_as_good_as_popularity_is_refused() -> None:
-    decision = judge(Match(replace(POPULARITY, model_version="new"), POPULARITY), None, seed=0)
+    decision = judge([Match(replace(POPULARITY, model_version="new"), POPULARITY)], None, seed=0)
     assert not decision.promote
     assert "does not clear the bar" in decision.reasons[0]
 
 
 def test_a_gain_that_may_be_chance_is_refused() -> None:
-    decision = judge(Match(evaluation("new", loss=0.2499, ndcg=0.5, seed=1), POPULARITY), None, seed=0)
+    decision = judge([Match(evaluation("new", loss=0.2499, ndcg=0.5, seed=1), POPULARITY)], None, seed=0)
     assert not decision.promote
     assert decision.gains[0].low < 0 < decision.gains[0].high
 
@@ -60,7 +60,7 @@ def test_a_gain_that_may_be_chance_is_refused() -> None:
 def test_a_challenger_surely_worse_than_the_champion_is_refused() -> None:
     champion = evaluation("old", loss=0.20, ndcg=0.6)
     new = evaluation("new", loss=0.24, ndcg=0.55)
-    decision = judge(Match(new, POPULARITY), Match(new, champion), seed=0)
+    decision = judge([Match(new, POPULARITY)], Match(new, champion), seed=0)
     assert not decision.promote
     assert any("surely worse than old" in reason for reason in decision.reasons)
 
@@ -68,27 +68,27 @@ def test_a_challenger_surely_worse_than_the_champion_is_refused() -> None:
 def test_a_challenger_about_as_good_as_the_champion_is_promoted() -> None:
     champion = evaluation("old", loss=0.24, ndcg=0.55, seed=2)
     new = evaluation("new", loss=0.24, ndcg=0.55, seed=3)
-    decision = judge(Match(new, POPULARITY), Match(new, champion), seed=0)
+    decision = judge([Match(new, POPULARITY)], Match(new, champion), seed=0)
     assert decision.promote
     assert [gain.over for gain in decision.gains] == ["popularity", "popularity", "old", "old"]
 
 
 def test_a_better_prediction_in_a_worse_order_is_refused() -> None:
-    decision = judge(Match(evaluation("new", loss=0.24, ndcg=0.3), POPULARITY), None, seed=0)
+    decision = judge([Match(evaluation("new", loss=0.24, ndcg=0.3), POPULARITY)], None, seed=0)
     assert not decision.promote
     assert any("NDCG" in reason and "surely worse" in reason for reason in decision.reasons)
 
 
 def test_too_few_clicks_are_refused_with_their_number() -> None:
     few = evaluation("new", loss=0.1, ndcg=0.9, n_clicks=MIN_HOLDOUT_CLICKS - 1)
-    decision = judge(Match(few, POPULARITY), None, seed=0)
-    assert decision == judge(Match(few, POPULARITY), None, seed=1)
+    decision = judge([Match(few, POPULARITY)], None, seed=0)
+    assert decision == judge([Match(few, POPULARITY)], None, seed=1)
     assert not decision.promote
     assert f"too few clicks to judge by: {MIN_HOLDOUT_CLICKS - 1}" in decision.reasons[0]
 
 
 def test_a_decision_can_be_stored() -> None:
-    stored = judge(Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY), None, seed=0).to_dict()
+    stored = judge([Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY)], None, seed=0).to_dict()
     assert stored["promote"] is True
     assert set(stored["gains"][0]) == {"metric", "over", "value", "ci_low", "ci_high"}
 
@@ -124,7 +124,7 @@ def logged(challenger: float, champion: float, *, n: int = 20_000, floor: float 
     )
 
 
-GOOD = Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY)
+GOOD = [Match(evaluation("new", loss=0.24, ndcg=0.55), POPULARITY)]
 
 
 def test_every_estimator_finds_what_the_challenger_would_earn() -> None:
@@ -158,3 +158,14 @@ def test_objections_to_the_log_refuse_whatever_was_measured() -> None:
     assert not decision.promote
     assert decision.reasons[0] == "part of the log is missing"
     assert judge(GOOD, None, seed=0).refused_for([]).promote
+
+
+def test_what_serves_without_a_ranker_is_a_bar_as_high_as_popularity() -> None:
+    new = evaluation("new", loss=0.24, ndcg=0.55)
+    online = evaluation("online", loss=0.24, ndcg=0.55, seed=2)
+    decision = judge([Match(new, online), Match(new, POPULARITY)], None, seed=0)
+    assert not decision.promote
+    assert "does not clear the bar" in decision.reasons[0]
+    assert "than online" in decision.reasons[0]
+    weaker = evaluation("online", loss=0.25, ndcg=0.55, seed=2)
+    assert judge([Match(new, weaker), Match(new, POPULARITY)], None, seed=0).promote

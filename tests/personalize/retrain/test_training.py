@@ -20,7 +20,7 @@ def examples_of(rows: list[dict[str, object]]) -> Examples:
     )
 
 
-def test_the_original_and_retired_styles_are_no_examples_but_count_for_their_user() -> None:
+def test_the_original_and_retired_styles_are_no_examples() -> None:
     rows = [
         impression("ada", "original", hours=0),
         impression("ada", "retired", hours=1),
@@ -28,8 +28,7 @@ def test_the_original_and_retired_styles_are_no_examples_but_count_for_their_use
     ]
     examples = examples_of(rows)
     assert len(examples) == examples.n_clicks == 1
-    assert examples.frame.evidence[0] == pytest.approx(1.0, abs=0.01)  # the original, not the retired style
-    assert examples.frame.has_history[0]
+    assert examples.frame.column("user_style_shown").tolist() == [0]
 
 
 def test_an_example_knows_nothing_of_its_own_click_nor_of_its_slate() -> None:
@@ -39,7 +38,6 @@ def test_an_example_knows_nothing_of_its_own_click_nor_of_its_slate() -> None:
     ]
     frame = examples_of(rows).frame
     assert frame.column("user_style_shown").tolist() == [0, 0]
-    assert not frame.has_history.any()
 
 
 def test_a_group_is_what_was_shown_together() -> None:
