@@ -28,7 +28,7 @@ class Exploration:
 
     floor: float = 0.03
     temperature: float = 0.01
-    optimism: float = 1.0
+    optimism: float = 0.8
     popular_temperature: float = 0.03
     epsilon: float = 0.1
 

@@ -119,7 +119,7 @@ def test_evidence_halves_every_half_life_whenever_it_arrives() -> None:
 
 
 def test_a_showing_is_refused_only_as_far_as_its_click_would_have_come() -> None:
-    """One lag after it was shown a share 1 - 1 / e counts, and its mean by hand; the variance counts it all."""
+    """One lag after it was shown a share 1 - 1 / e counts, and its mean by hand; the variance counts all."""
     zero, lag = np.zeros(1, dtype=np.int64), 1_000_000
     level = Level(np.zeros((1, 1)), Spread(0.0, 0.0, 2.0), 1e15, knows_waiting=True)
     level.lag_us = float(lag)
