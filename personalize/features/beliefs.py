@@ -305,7 +305,7 @@ class Beliefs:
 
     def _shared_variance(self, views: Views) -> Floats:
         """Of what is believed for everybody, the category and the contexts, (n, S)."""
-        variance = self._variances["everybody"][0] + self._of_group("category", views.categories)
+        variance: Floats = self._variances["everybody"][0] + self._of_group("category", views.categories)
         for column in range(views.contexts.shape[1]):
             squared = views.weights[:, column, None] ** 2
             variance = variance + squared * self._of_group("context", views.contexts[:, column])

@@ -16,13 +16,14 @@ class Exploration:
 
     floor: share of impressions spread evenly over the candidates, whatever the scores.
     temperature: log odds per factor e of probability.
-    optimism: standard deviations, of what is believed of a style for everybody, added to its score.
+    optimism: standard deviations, of what users share in what is believed of a style, added to its score.
     popular_temperature: of the policy `popularity`.
     epsilon: share of impressions that `epsilon-greedy` spreads evenly.
 
     Full Thompson sampling explores too much where every user has a taste of their own; a fifth of its
     noise does as well as none. What pays is optimism about styles of which the shop knows little, so that
-    a new style is tried at once. All in all the probabilities are a closed form, which is what is logged.
+    a new style is tried at once; with 0.8 it is shown in its first days about as often as it is best,
+    and capture is the same from 0.5 to 1. All in all the probabilities are a closed form, which is what is logged.
     Chosen by measurement in `personalize.simulate`.
     """
 
