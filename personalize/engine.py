@@ -374,7 +374,7 @@ class Engine:
         return report
 
     def refresh(self) -> bool:
-        """Follow the registry; True when another champion took over.
+        """Follow the registry, and finish what `forget` began; True when another champion took over.
 
         A champion whose files are corrupt is refused, and the one in use stays.
         """
@@ -433,12 +433,18 @@ class Engine:
         return (different + [user_id for user_id in active if user_id not in different])[:limit]
 
     def forget(self, user_id: str) -> int:
-        """Erase every row about a user, and what is remembered of them; returns the number of rows."""
+        """Erase every row about a user, and what is remembered of them; returns the number of rows.
+
+        What is believed of this user is gone when it returns. Their part in what is believed of everybody is
+        gone after the next `refresh`, which replays the log without them; a service does so every few
+        seconds, other processes when another champion takes over. The next model is the one that the log
+        without the user gives.
+        """
         checked_id("user_id", user_id)
         with self._locked([user_id]):
             n_rows = self._write(
                 lambda session: forget_user(session.connection(), user_id) + erase_user(session, user_id)
             )
-            self._knowledge.learn(lambda memory: memory.forget(user_id))
+            self._knowledge.forget(user_id)
             self._variants.pop(user_id, None)
         return n_rows

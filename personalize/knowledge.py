@@ -49,6 +49,7 @@ class Knowledge:
             raise NoStylesOnOffer
         self.candidates = (*self._space.style_ids, ORIGINAL)
         self._refreshing = threading.Lock()
+        self._owes_replay = False
         self._arrived: list[Callable[[Memory], None]] | None = None
         self._memory = self._read_memory()
         self._load_champion()
@@ -86,22 +87,40 @@ class Knowledge:
         with self.lock:
             self._memory.settle()
 
+    def forget(self, user_id: str) -> None:
+        """Drop what is remembered of a user at once, and their part in what is believed of all at `refresh`.
+
+        Each showing moved what all share from where it stood then, so no one's part can be taken out of the
+        sums; replaying a log without the user gives what they would be.
+        """
+        with self.lock:
+            self.learn(lambda memory: memory.forget(user_id))
+            self._owes_replay = True
+
     def refresh(self) -> bool:
         """Follow the registry; True when another champion took over.
 
-        The log is read anew with it, so that what other processes recorded counts too. A champion
-        whose files are corrupt is refused, and the one in use stays.
+        The log is read anew with it, so that what other processes recorded counts too, and after `forget`.
+        A champion whose files are corrupt is refused, and the one in use stays.
         """
         with self._refreshing:
-            if not self._load_champion():
-                return False
-            with self._arrivals() as arrived:
+            has_changed = self._load_champion()
+            if has_changed or self._owes_replay:
+                self._replay()
+        return has_changed
+
+    def _replay(self) -> None:
+        self._owes_replay = False  # before the log is read: whoever is forgotten meanwhile asks for another
+        with self._arrivals() as arrived:
+            try:
                 memory = self._read_memory()
-                with self.lock:
-                    for change in arrived:
-                        change(memory)
-                    self._memory = memory
-        return True
+            except Exception:
+                self._owes_replay = True
+                raise
+            with self.lock:
+                for change in arrived:
+                    change(memory)
+                self._memory = memory
 
     @contextmanager
     def _arrivals(self) -> Iterator[list[Callable[[Memory], None]]]:

@@ -32,6 +32,10 @@ a showing when it is that many times overdue."""
 TUNE_EVERY = 2
 """Refreshes per step of tuning the priors."""
 
+FIRST_LAG_US = 60e6
+FIRST_LAG_CLICKS = 10.0
+"""How long a click takes on average before the log tells, and how many clicks that is worth."""
+
 PURCHASE_CLICKS = 0.25
 """A purchase counts, for its user, as this many clicks more than the click before it."""
 
@@ -74,8 +78,9 @@ class Views:
 class Scores:
     """Log odds of a click for n requests x S styles.
 
-    parts (L, n, S) by `LEVELS`; base is common to all; spread (n, S) is the standard deviation of what
-    is believed of a style for everybody and for the category: large for a style that is new.
+    parts (L, n, S) by `LEVELS`; base is common to all; spread (n, S) is the standard deviation of what is
+    believed of a style by all that users share, everybody, category and context: large for a style that is
+    new. What is not known of the user alone is left out, for what is found out there serves one user.
     """
 
     base: float
@@ -112,8 +117,10 @@ class Beliefs:
         self.users, self.categories, self.contexts = Codes(), Codes(), Codes()
         self._base = float(np.log(BASE_RATE / (1 - BASE_RATE)))
         self._levels = {
-            name: Level(similarity, getattr(prior, name), half_life_us) for name in (*LEVELS, "position")
+            name: Level(similarity, getattr(prior, name), half_life_us, knows_waiting=name != "user")
+            for name in (*LEVELS, "position")
         }
+        self._lag = np.array([FIRST_LAG_US * FIRST_LAG_CLICKS, FIRST_LAG_CLICKS])
         self._n = self._refreshed_at = self._n_refreshes = 0
         self._now_us = 0
         self.is_due = False
@@ -152,9 +159,9 @@ class Beliefs:
         for column in range(views.contexts.shape[1]):
             context += views.weights[:, column, None] * self._looked_up("context", views.contexts[:, column])
         user = self._user_means(views)
-        known = _or_last(views.categories, len(self._category_variance))
-        spread = np.sqrt(self._everybody_variance + self._category_variance[known])
-        return Scores(self._base, np.stack([everybody, category, context, user]), spread)
+        return Scores(
+            self._base, np.stack([everybody, category, context, user]), np.sqrt(self._shared_variance(views))
+        )
 
     def show(self, views: Views, scores: Scores, styles: Ints, positions: Ints) -> None:
         """Learn that these styles, (n,), were shown; `scores` is what `score` said of the views before."""
@@ -180,6 +187,7 @@ class Beliefs:
         self.settle()
         for level, groups, x, _ in self._groups(views, np.log1p(positions)):
             self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
+        self._lag += np.maximum(at_us - views.at_us, 0).sum(), len(views)
         self._count(0, at_us, is_event=True)
 
     def purchase(self, views: Views, styles: Ints) -> None:
@@ -278,17 +286,32 @@ class Beliefs:
 
     def _refresh(self) -> None:
         """Solve the slow levels; a row of zeros at the end stands for groups that are not there."""
+        for level in self._levels.values():
+            level.lag_us = max(self._lag[0] / self._lag[1], 1.0)
         self._means = {}
         for name in ("everybody", "category", "context", "position"):
             groups = np.arange(max(len(self._levels[name]), 1))
             means = self._levels[name].means(groups, np.full(len(groups), self._now_us))
             self._means[name] = np.vstack([means, np.zeros_like(means[:1])])
-        one = np.zeros(1, dtype=np.int64)
-        self._everybody_variance = self._levels["everybody"].variances_of(one, one + self._now_us)[0]
-        kinds = np.append(np.arange(len(self._levels["category"])), -1)
-        self._category_variance = self._levels["category"].variances_of(
-            kinds, np.full(len(kinds), self._now_us)
-        )
+        self._variances = {}
+        for name in ("everybody", "category", "context"):
+            groups = np.append(np.arange(len(self._levels[name])), -1)
+            self._variances[name] = self._levels[name].variances_of(
+                groups, np.full(len(groups), self._now_us)
+            )
+
+    def _shared_variance(self, views: Views) -> Floats:
+        """Of what is believed for everybody, the category and the contexts, (n, S)."""
+        variance: Floats = self._variances["everybody"][0] + self._of_group("category", views.categories)
+        for column in range(views.contexts.shape[1]):
+            squared = views.weights[:, column, None] ** 2
+            variance = variance + squared * self._of_group("context", views.contexts[:, column])
+        return variance
+
+    def _of_group(self, level: str, codes: Ints) -> Floats:
+        variances = self._variances[level]
+        of_group: Floats = variances[_or_last(codes, len(variances))]
+        return of_group
 
 
 def _alike(contexts: Sequence[Mapping[str, object]], at_us: Ints) -> tuple[Ints, Ints]:

@@ -14,7 +14,7 @@ MIN_TUNE_GROUPS = 5
 MIN_EVIDENCE = 0.3
 """Summed information weight, in expected click variance, below which a group says nothing of the prior."""
 
-PRIOR_WEIGHT = 5.0
+PRIOR_WEIGHT = 20.0
 """How many known effects the first variances are worth."""
 
 MOST_SHARE = 4.0
@@ -48,11 +48,19 @@ class Level:
         mean = K (I + diag(precision) K)^-1 information.
     Sums halve every `half_life_us`.
 
+    Clicks come late, so a showing without one is not yet refused. With `knows_waiting` a showing of age a
+    counts in the means with the share F(a) = 1 - exp(-a / lag_us) of clicks that would have come by then.
+    What is still waiting is itself a sum that decays, and is taken off the evidence. `variances_of` counts
+    it in full, so a style is not tried again and again while the answer is on its way.
+
     Source: extended Kalman filter in information form, as in West, Harrison and Migon, JASA 1985; ours
-    keeps the evidence of a group diagonal, which is exact, because a showing is of one style.
+    keeps the evidence of a group diagonal, which is exact, because a showing is of one style. The
+        delayed-feedback likelihood is Chapelle's, KDD 2014.
     """
 
-    def __init__(self, similarity: Floats, spread: Spread, half_life_us: float) -> None:
+    def __init__(
+        self, similarity: Floats, spread: Spread, half_life_us: float, *, knows_waiting: bool = False
+    ) -> None:
         size = len(similarity)
         self._bases = (np.ones((size, size)), similarity, np.eye(size))
         self._first = np.array([spread.overall, spread.alike, spread.own])
@@ -60,6 +68,8 @@ class Level:
         self._half_life_us = half_life_us
         self._precision = np.zeros((1, size))
         self._information = np.zeros((1, size))
+        self._waiting = np.zeros((2, 1, size)) if knows_waiting else None
+        self.lag_us = 1.0
         self._at_us = np.zeros(1, dtype=np.int64)
         self._n = 0
         self.kernel = self._kernel()
@@ -80,16 +90,21 @@ class Level:
             return
         self._reserve(int(groups.max()) + 1)
         self._age(groups, at_us)
-        fresh = np.exp2((at_us - self._at_us[groups]) / self._half_life_us)
+        age = self._at_us[groups] - at_us
+        fresh = np.exp2(-age / self._half_life_us)
         np.add.at(self._precision, (groups, styles), precision * fresh)
         np.add.at(self._information, (groups, styles), information * fresh)
+        if self._waiting is not None and not isinstance(precision, float):
+            waits = np.exp(-age / self.lag_us)
+            np.add.at(self._waiting[0], (groups, styles), precision * waits)
+            np.add.at(self._waiting[1], (groups, styles), information * waits)
 
     def means(self, groups: Ints, at_us: Ints) -> Floats:
         """Posterior means of groups as of their moments, (n, S); zeros where nothing is known."""
         means = np.zeros((len(groups), len(self.kernel)))
         known = np.flatnonzero((groups >= 0) & (groups < self._n))
         if len(known):
-            precision, information = self._evidence(groups[known], at_us[known])
+            precision, information = self._answered(groups[known], at_us[known])
             means[known] = self._solve(precision, information) @ self.kernel
         return means
 
@@ -118,7 +133,7 @@ class Level:
         if len(groups) < MIN_TUNE_GROUPS:
             return
         moments = np.full(len(groups), at_us, dtype=np.int64)
-        precision, information = self._evidence(groups, moments)
+        precision, information = self._answered(groups, moments)
         weights = self._weights(precision)
         whitened = self._solve(precision, information)
         for part, basis in enumerate(self._bases):
@@ -134,6 +149,8 @@ class Level:
         """Drop all evidence of one group."""
         if 0 <= group < self._n:
             self._precision[group] = self._information[group] = 0.0
+            if self._waiting is not None:
+                self._waiting[:, group] = 0.0
 
     def evidence(self, groups: Ints) -> Floats:
         """Summed precision of each group, (n,)."""
@@ -157,6 +174,15 @@ class Level:
         decay = np.exp2(np.minimum(self._at_us[groups] - at_us, 0) / self._half_life_us)[:, None]
         return self._precision[groups] * decay, self._information[groups] * decay
 
+    def _answered(self, groups: Ints, at_us: Ints) -> tuple[Floats, Floats]:
+        """The evidence less what waits for a click that may still come."""
+        precision, information = self._evidence(groups, at_us)
+        if self._waiting is None:
+            return precision, information
+        waits = np.exp(np.minimum(self._at_us[groups] - at_us, 0) / self.lag_us)[:, None]
+        waiting = self._waiting[:, groups] * waits
+        return np.maximum(precision - waiting[0], 0.0), information - waiting[1]
+
     def _solve(self, precision: Floats, information: Floats) -> Floats:
         """(I + D K)^-1 information, (n, S)."""
         matrix = np.eye(len(self.kernel)) + precision[:, :, None] * self.kernel
@@ -174,6 +200,8 @@ class Level:
             self._precision = np.pad(self._precision, ((0, more), (0, 0)))
             self._information = np.pad(self._information, ((0, more), (0, 0)))
             self._at_us = np.pad(self._at_us, (0, more))
+            if self._waiting is not None:
+                self._waiting = np.pad(self._waiting, ((0, 0), (0, more), (0, 0)))
         self._n = max(self._n, size)
 
     def _age(self, groups: Ints, at_us: Ints) -> None:
@@ -181,6 +209,9 @@ class Level:
         touched = np.unique(groups)
         before = self._at_us[touched]
         np.maximum.at(self._at_us, groups, at_us)
-        decay = np.exp2((before - self._at_us[touched]) / self._half_life_us)[:, None]
+        passed = (before - self._at_us[touched])[:, None]
+        decay = np.exp2(passed / self._half_life_us)
         self._precision[touched] *= decay
         self._information[touched] *= decay
+        if self._waiting is not None:
+            self._waiting[:, touched] *= np.exp(passed / self.lag_us)

@@ -16,19 +16,20 @@ class Exploration:
 
     floor: share of impressions spread evenly over the candidates, whatever the scores.
     temperature: log odds per factor e of probability.
-    optimism: standard deviations, of what is believed of a style for everybody, added to its score.
+    optimism: standard deviations, of what users share in what is believed of a style, added to its score.
     popular_temperature: of the policy `popularity`.
     epsilon: share of impressions that `epsilon-greedy` spreads evenly.
 
     Full Thompson sampling explores too much where every user has a taste of their own; a fifth of its
     noise does as well as none. What pays is optimism about styles of which the shop knows little, so that
-    a new style is tried at once. All in all the probabilities are a closed form, which is what is logged.
+    a new style is tried at once: from 0.5 to 1 capture is the same, and with 0.8 a new style gets about
+    what it is worth. All in all the probabilities are a closed form, which is what is logged.
     Chosen by measurement in `personalize.simulate`.
     """
 
     floor: float = 0.03
     temperature: float = 0.01
-    optimism: float = 1.0
+    optimism: float = 0.8
     popular_temperature: float = 0.03
     epsilon: float = 0.1
 

@@ -90,10 +90,11 @@ def run(
         visits, available = world.visits(done, BATCH), world.available(done)
         chances = world.chances(visits, done)
         styles = player.choose(visits, available, rng)
-        clicked, delay = world.clicks(chances, styles)
+        felt = world.felt(chances, styles, player.weights)
+        clicked, delay = world.clicks(felt, styles)
         human = ~world.is_bot[visits.shoppers]
         sums[min(done * N_POINTS // spec.n_impressions, N_POINTS - 1)] += _outcome(
-            chances[human], styles[human], available
+            chances[human], felt[np.arange(len(styles)), styles][human], available
         )
         if spec.n_impressions / 2 <= done < spec.n_impressions / 2 + LAUNCH_WINDOW:
             launched += _new_shown(chances[human], styles[human], spec)
@@ -105,11 +106,10 @@ def run(
     return _result(spec, policy, seed, sums, launched, time.process_time() - started)
 
 
-def _outcome(chances: Floats, styles: Ints, available: Any) -> Floats:
-    """Impressions, and expected clicks as shown, at random and at best."""
+def _outcome(chances: Floats, shown: Floats, available: Any) -> Floats:
+    """Impressions, and expected clicks as shown, at random and at best; shown (n,) is the chance of each."""
     offered = chances[:, available]
-    shown = chances[np.arange(len(styles)), styles].sum()
-    return np.array([len(styles), shown, offered.mean(axis=1).sum(), offered.max(axis=1).sum()])
+    return np.array([len(shown), shown.sum(), offered.mean(axis=1).sum(), offered.max(axis=1).sum()])
 
 
 def _new_shown(chances: Floats, styles: Ints, spec: WorldSpec) -> Floats:

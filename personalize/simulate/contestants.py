@@ -9,11 +9,17 @@ from personalize.features.beliefs import Beliefs, Views
 from personalize.features.runs import Floats, Ints
 from personalize.features.style import StyleSpace
 from personalize.policy.exploration import Exploration, Mask, even, greedy, propensities, sample
+from personalize.policy.policies import Plan, blend_weights
 from personalize.simulate.latent import LatentWorld, Visits
 
 
 class Contestant(Protocol):
-    """What a world asks of a policy. It learns of every impression at once and of clicks when they come."""
+    """What a world asks of a policy. It learns of every impression at once and of clicks when they come.
+
+    weights: (n, S) of the styles mixed in what was chosen last; None for those that show one style alone.
+    """
+
+    weights: Floats | None
 
     def choose(self, visits: Visits, available: Mask, rng: np.random.Generator) -> Ints:
         """A style for each visit, (n,)."""
@@ -33,6 +39,8 @@ class Online:
 
     The floor is what the log needs; it is paid for in every figure.
     """
+
+    weights: Floats | None = None
 
     def __init__(
         self,
@@ -55,7 +63,11 @@ class Online:
         chances = self.chances(scores.log_odds, scores.spread, available)
         styles = sample(chances, rng).astype(np.int64)
         self.beliefs.show(views, scores, styles, visits.positions)
+        self._mix(scores.log_odds, chances, styles)
         return styles
+
+    def _mix(self, log_odds: Floats, chances: Floats, styles: Ints) -> None:
+        """Styles are shown alone."""
 
     def chances(self, log_odds: Floats, spread: Floats, available: Mask) -> Floats:
         """Propensities of every style, (n, S), by the functions that serve."""
@@ -82,8 +94,25 @@ class Online:
         return Views(visits.shoppers, visits.categories, groups, visits.traits, visits.at_us)
 
 
+class Blend(Online):
+    """The policy `blend`: the style drawn, mixed with the best of the others, weighed by their scores.
+
+    It learns as the engine does, of the style that leads.
+    """
+
+    def _mix(self, log_odds: Floats, chances: Floats, styles: Ints) -> None:
+        index = {f"s{n:03d}": n for n in range(chances.shape[1])}
+        plan = Plan("blend", tuple(index), log_odds, chances, ("online",) * len(styles))
+        self.weights = np.zeros_like(chances)
+        for row, style in enumerate(styles.tolist()):
+            for name, weight in blend_weights(plan, row, style).items():
+                self.weights[row, index[name]] = weight
+
+
 class Popularity:
     """The style that is clicked most, as of now."""
+
+    weights: Floats | None = None
 
     def __init__(self, world: LatentWorld) -> None:
         self._shown = np.full(world.spec.n_styles, 1 / world.spec.base_rate)
@@ -116,6 +145,8 @@ class LinUcb:
 
     Source: Li, Chu, Langford and Schapire, arXiv:1003.0146, algorithm 1; alpha chosen in these worlds.
     """
+
+    weights: Floats | None = None
 
     def __init__(self, world: LatentWorld, *, alpha: float = 0.1) -> None:
         self._n_categories = world.spec.n_categories
@@ -156,6 +187,8 @@ class LinUcb:
 class Random:
     """Every style alike."""
 
+    weights: Floats | None = None
+
     def choose(self, visits: Visits, available: Mask, rng: np.random.Generator) -> Ints:
         allowed = np.broadcast_to(available, (len(visits), len(available)))
         return sample(even(allowed), rng).astype(np.int64)
@@ -167,7 +200,7 @@ class Random:
         """Nothing to learn."""
 
 
-NAMES = ("personal", "epsilon-greedy", "linucb", "beta-thompson", "popularity", "random")
+NAMES = ("personal", "blend", "epsilon-greedy", "linucb", "beta-thompson", "popularity", "random")
 HALF_LIFE_US = 30 * 86_400_000_000.0
 
 
@@ -180,6 +213,8 @@ def contestant(name: str, world: LatentWorld, *, half_life_us: float = HALF_LIFE
     match name:
         case "personal":
             return Online(world, half_life_us=half_life_us)
+        case "blend":
+            return Blend(world, half_life_us=half_life_us)
         case "epsilon-greedy":
             return Online(world, half_life_us=half_life_us, epsilon=0.1)
         case "linucb":

@@ -170,6 +170,22 @@ class LatentWorld:
         chances[self.is_bot[visits.shoppers]] = BOT_RATE
         return chances
 
+    def felt(self, chances: Floats, styles: Ints, weights: Floats | None) -> Floats:
+        """The chances, (n, S), as they are when each style is shown mixed with others.
+
+        A mix is clicked at the weighted geometric mean of what is mixed: where clicks are rare, that is a
+        shopper who likes a mix of looks as much as their mean. So a mix of a shopper's best style and
+        another is worse than the best, and better than a wrong guess.
+
+        Args:
+            weights: (n, S), rows summing to 1; None where styles are shown alone.
+        """
+        if weights is None:
+            return chances
+        felt = chances.copy()
+        felt[np.arange(len(styles)), styles] = np.exp((weights * np.log(chances)).sum(axis=1))
+        return felt
+
     def clicks(self, chances: Floats, styles: Ints) -> tuple[NDArray[np.bool_], Ints]:
         """Which impressions are clicked, and after how many further ones that is known, (n,) each."""
         clicked = self._reacting.random(len(styles)) < chances[np.arange(len(styles)), styles]

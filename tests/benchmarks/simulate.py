@@ -1,4 +1,4 @@
-"""The README's table of policies in known worlds; about 10 CPU minutes in full.
+"""The README's table of policies in known worlds; about 12 CPU minutes in full.
 
 python tests/benchmarks/simulate.py [OUT.json] [IMPRESSIONS]
 """

@@ -303,6 +303,24 @@ def test_forgetting_a_user_leaves_no_row(open_engine: OpenEngine) -> None:
     assert engine.forget("ada") == 0
 
 
+def test_after_a_refresh_nobody_is_ranked_by_what_a_forgotten_user_did(open_engine: OpenEngine) -> None:
+    """As if the user had never come: a second engine that reads the log without them agrees."""
+
+    def scores(engine: Engine) -> dict[str, float]:
+        return {style.style_id: style.score for style in engine.rank("grace", "mug-a").styles}
+
+    engine = open_engine()
+    for hour in range(12):
+        for user in ("ada", "grace"):
+            decisions = engine.decide(user, PRODUCTS, now=NOW - timedelta(hours=20 - hour))
+            engine.record([make_click(one.impression) for one in decisions[: hour % 3]])
+    engine.forget("ada")
+    without = scores(open_engine())
+    assert scores(engine) != pytest.approx(without, abs=1e-3), "what ada did still moves what all share"
+    assert not engine.refresh(), "no champion took over"
+    assert scores(engine) == pytest.approx(without, abs=1e-9)
+
+
 def test_ranking_is_ordered_and_cut_at_k(open_engine: OpenEngine) -> None:
     engine = open_engine()
     ranking = engine.rank("ada", "mug-a")

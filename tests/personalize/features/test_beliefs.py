@@ -1,5 +1,7 @@
 """Beliefs: what a showing and a click teach, and to whom."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,43 @@ def test_evidence_halves_every_half_life_whenever_it_arrives() -> None:
     assert one.evidence(zero) == pytest.approx(1.5)
     assert other.evidence(zero) == pytest.approx(1.5)
     assert one.means(zero, later) == pytest.approx(other.means(zero, later))
+
+
+def test_a_showing_is_refused_only_as_far_as_its_click_would_have_come() -> None:
+    """One lag after it was shown a share 1 - 1 / e counts, and its mean by hand; the variance counts all."""
+    zero, lag = np.zeros(1, dtype=np.int64), 1_000_000
+    level = Level(np.zeros((1, 1)), Spread(0.0, 0.0, 2.0), 1e15, knows_waiting=True)
+    level.lag_us = float(lag)
+    level.add(zero, zero, zero, precision=np.array([0.5]), information=np.array([-0.3]))
+    seen = 1 - np.exp(-1)
+    assert level.means(zero, zero)[0, 0] == pytest.approx(0)
+    assert level.means(zero, zero + lag)[0, 0] == pytest.approx(2 / (1 + 2 * 0.5 * seen) * -0.3 * seen)
+    assert level.variances_of(zero, zero)[0, 0] == pytest.approx(2 / (1 + 2 * 0.5))
+
+
+def test_a_new_style_is_not_given_up_while_its_clicks_are_on_their_way() -> None:
+    """Clicks of this shop take a day. After an hour's showings of a new style nothing speaks against it."""
+    day_us, zero = 86_400_000_000, np.zeros(1, dtype=np.int64)
+    beliefs = Beliefs(SIMILARITY, half_life_us=100.0 * day_us)
+    for number in range(200):
+        seen = replace(view(number % 40), at_us=zero + number * day_us)
+        beliefs.show(seen, beliefs.score(seen), zero, zero)
+        if number % 10 == 0:
+            beliefs.click(seen, zero, zero, seen.at_us + day_us)
+    before = beliefs.score(view(99)).parts[0, 0, 2]
+    for number in range(60):
+        seen = replace(view(number % 40), at_us=zero + 200 * day_us + number * day_us // 1440)
+        beliefs.show(seen, beliefs.score(seen), zero + 2, zero)
+    after = beliefs.score(view(99)).parts[0, 0, 2]
+    assert after > before - 0.15, "60 showings that were refused would cost 0.7"
+
+
+def test_a_context_of_which_little_is_known_leaves_hope() -> None:
+    beliefs = Beliefs(SIMILARITY, half_life_us=HALF_LIFE_US)
+    plain = beliefs.score(view(0)).spread
+    one = np.ones((1, 1))
+    in_context = replace(view(0), contexts=one.astype(np.int64), weights=one)
+    assert (beliefs.score(in_context).spread > plain).all()
 
 
 def test_forgetting_a_user_leaves_what_strangers_get() -> None:

@@ -28,6 +28,22 @@ def test_the_personal_policy_captures_more_than_popularity_and_random_nothing(
     assert capture["random"] == pytest.approx(0, abs=0.03)
 
 
+def test_a_blend_runs_beside_the_others_and_is_never_liked_better_than_its_best_style(
+    results: dict[str, Result],
+) -> None:
+    blend = run(SMALL, "blend", 1)
+    assert results["random"].click_rate < blend.click_rate < blend.best_rate
+    assert blend.best_rate == results["personal"].best_rate
+
+
+def test_a_mix_is_clicked_at_the_geometric_mean_of_what_is_mixed() -> None:
+    world = LatentWorld(SMALL, 1)
+    chances, styles = np.array([[0.04, 0.01, 0.5]]), np.array([0])
+    felt = world.felt(chances, styles, np.array([[0.5, 0.5, 0.0]]))
+    np.testing.assert_allclose(felt, [[0.02, 0.01, 0.5]])
+    assert world.felt(chances, styles, None) is chances
+
+
 def test_every_policy_lives_in_the_same_world(results: dict[str, Result]) -> None:
     assert len({result.best_rate for result in results.values()}) == 1
     assert results["random"].random_rate == pytest.approx(SMALL.base_rate, rel=0.1)
