@@ -19,6 +19,8 @@ from stylize.sealed import write_atomically
 from stylize.vgg import VGGFeatures
 
 N_STEPS = 120
+STALLED = 0.5
+"""A descent in bfloat16 that ends above this share of where it began has not found the optimum."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,19 @@ def optimise_pixels(
         photo: (1, 3, H, W) in [0, 1].
         targets: one row.
         n_steps: L-BFGS iterations, each with a strong Wolfe line search.
-        is_bf16: convolutions in bfloat16 while optimising; J at the end is float32's anyway.
+        is_bf16: convolutions in bfloat16 while optimising; J at the end is float32's anyway. Where its
+            rounding ends the line search early, the pair is optimised again in float32.
     Source: Gatys, Ecker and Bethge, CVPR 2016, who also start from the photo and use L-BFGS.
     """
+    picture, optimum = _descend(vgg, photo, targets, n_steps, is_bf16)
+    if is_bf16 and optimum.J > STALLED * optimum.start:
+        picture, optimum = _descend(vgg, photo, targets, n_steps, is_bf16=False)
+    return picture, optimum
+
+
+def _descend(
+    vgg: VGGFeatures, photo: Tensor, targets: StyleTargets, n_steps: int, is_bf16: bool
+) -> tuple[Tensor, Optimum]:
     device = photo.device.type
     with torch.no_grad():
         photo_features = vgg(photo)

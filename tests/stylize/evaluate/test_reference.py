@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import StylizeError
+from stylize.evaluate import reference
 from stylize.evaluate.bench import BENCH_LAYERS
 from stylize.evaluate.evaluation import reference_pairs
 from stylize.evaluate.reference import Optimum, ReferenceTable, optimise_pixels
@@ -25,6 +26,20 @@ def test_optimising_the_pixels_brings_j_down_and_more_steps_further(
     assert again == few
     assert picture.min() >= 0
     assert picture.max() <= 1
+
+
+def test_a_pair_at_which_bfloat16_stalls_is_optimised_again_in_float32(
+    narrow_vgg: VGGWeights,
+    make_photo: Callable[..., Image.Image],
+    make_style: Callable[[str], Image.Image],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vgg = VGGFeatures(narrow_vgg, BENCH_LAYERS)
+    photo = to_tensor(make_photo((64, 64)))[None]
+    targets = gram_targets(vgg(to_tensor(make_style("stripes").crop((0, 0, 64, 64)))[None]))
+    monkeypatch.setattr(reference, "STALLED", 0.0)
+    again = optimise_pixels(vgg, photo, targets, n_steps=8, is_bf16=True)[1]
+    assert again == optimise_pixels(vgg, photo, targets, n_steps=8)[1]
 
 
 def test_optima_are_found_again_after_a_restart(tmp_path: Path) -> None:
