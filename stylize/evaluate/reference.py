@@ -82,7 +82,7 @@ def optimise_pixels(
     Source: Gatys, Ecker and Bethge, CVPR 2016, who also start from the photo and use L-BFGS.
     """
     picture, optimum = _descend(vgg, photo, targets, n_steps, is_bf16)
-    if is_bf16 and optimum.J > STALLED * optimum.start:
+    if is_bf16 and STALLED * optimum.start < optimum.J:
         picture, optimum = _descend(vgg, photo, targets, n_steps, is_bf16=False)
     return picture, optimum
 
