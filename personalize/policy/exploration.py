@@ -22,8 +22,9 @@ class Exploration:
 
     Full Thompson sampling explores too much where every user has a taste of their own; a fifth of its
     noise does as well as none. What pays is optimism about styles of which the shop knows little, so that
-    a new style is tried at once: from 0.5 to 1 capture is the same, and with 0.8 a new style gets about
-    what it is worth. All in all the probabilities are a closed form, which is what is logged.
+    a new style is tried at once: with 0.5 a new style gets too little and with 1 more than it is worth in
+    worlds of few clicks, where capture is the same for both. All in all the probabilities are a closed
+    form, which is what is logged.
     Chosen by measurement in `personalize.simulate`.
     """
 
