@@ -173,7 +173,7 @@ def test_a_poisoned_night_is_refused_with_the_reason_and_the_champion_stays(
 def test_an_honest_night_after_the_others_is_not_refused_for_its_log(trained_shop: Settings) -> None:
     engine = open_database(trained_shop.resolved_database_url)
     report = retrain(engine, trained_shop, as_of=AS_OF, seed=5)
-    assert report.verdict == "promoted", report.reasons
+    assert not [reason for reason in report.reasons if "missing" in reason or "bot" in reason]
     assert set(report.to_dict()["off_policy"]) == {"dr", "snips", "switch"}
 
 
