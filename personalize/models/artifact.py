@@ -30,7 +30,8 @@ from personalize.models import probe
 from personalize.models.calibration import Calibration
 from personalize.models.ranker import Ranker
 
-SCHEMA = 1
+SCHEMA = 2
+"""Goes up when the files or the meaning of a feature change, so that models of before are refused."""
 MODEL, CALIBRATION, MANIFEST = "model.txt", "calibration.json", "manifest.json"
 N_CANARIES = 16
 CANARY_TOLERANCE = 1e-9

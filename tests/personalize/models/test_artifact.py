@@ -156,7 +156,7 @@ def test_a_model_under_the_name_of_another_is_refused(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"schema": 2}, "expected schema 1 and this version in the manifest, got schema 2"),
+        ({"schema": 99}, "expected schema 2 and this version in the manifest, got schema 99"),
         ({"features": ["style_rate", "moon_phase"]}, "other features than its manifest says"),
     ],
 )
