@@ -36,9 +36,10 @@ def seal(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
 
 
 def write_sealed(tensors: Mapping[str, Array], metadata: Mapping[str, str], path: Path) -> None:
-    """Write tensors and metadata with their seal, whole or not at all."""
+    """Write tensors and metadata with their seal, whole or not at all; equal contents give equal bytes."""
     contiguous = {name: np.array(values, order="C") for name, values in tensors.items()}
-    write_atomically(save(contiguous, {**metadata, SEAL: seal(contiguous, metadata)}), path)
+    payload = save(contiguous, {**metadata, SEAL: seal(contiguous, metadata)})
+    write_atomically(_with_sorted_metadata(payload), path)
 
 
 def read_sealed(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -73,6 +74,16 @@ def write_atomically(payload: bytes, path: Path) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _with_sorted_metadata(payload: bytes) -> bytes:
+    """The same file; safetensors writes the metadata in another order every time."""
+    header_bytes = int.from_bytes(payload[:8], "little")
+    header = json.loads(payload[8 : 8 + header_bytes])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + payload[8 + header_bytes :]
 
 
 def _read_metadata(payload: bytes) -> dict[str, str]:
