@@ -156,7 +156,7 @@ def guardrails_table(result: Result) -> Table:
         for effect in result.effects.values()
         if (found := effect.noninferiority)
     ]
-    header = ("Guardrail", "Margin", "Worst not ruled out", "p of the margin", "Margin")
+    header = ("Guardrail", "Margin", "Worst not ruled out", "p of the margin", "Verdict")
     return Table("Guardrails: is it shown that they stay within their margins?", header, tuple(rows))
 
 

@@ -103,17 +103,8 @@ def compare(
 ) -> None:
     """Compare the variants of an experiment: is the split sound, and which is better by how much."""
     chosen = [split(text, ":", "--pair") for text in pair] if pair else pairs
-    result = _analyze(
-        where,
-        control,
-        _measures(metric, guardrail, covariate, cap),
-        segment,
-        correction,
-        look,
-        alpha,
-        planned_users,
-        chosen,
-    )
+    measures = _measures(metric, guardrail, covariate, cap)
+    result = _analyze(where, control, measures, segment, correction, look, alpha, planned_users, chosen)
     write_reports(result, html, markdown)
     if as_json:
         _print_json(comparison_json(result))
@@ -141,17 +132,8 @@ def report(
     planned_users: Planned = 10_000,
 ) -> None:
     """Write the whole analysis as one HTML file (or Markdown, for a name that ends in .md)."""
-    result = _analyze(
-        where,
-        control,
-        _measures(metric, guardrail, covariate, cap),
-        segment,
-        correction,
-        look,
-        alpha,
-        planned_users,
-        "control",
-    )
+    measures = _measures(metric, guardrail, covariate, cap)
+    result = _analyze(where, control, measures, segment, correction, look, alpha, planned_users)
     is_markdown = output.suffix.lower() in (".md", ".markdown")
     write_reports(result, None if is_markdown else output, output if is_markdown else None)
     typer.echo(f"{result.conclusion}\nWritten to {output}.")
@@ -288,12 +270,16 @@ def _measures(
 
     goals = metric or (["ctr=clicks/impressions"] if covariate or guardrail or cap else None)
     measures = [Measure(found, cap=cap) for found in read_metrics(goals, covariate)]
-    for text in guardrail or ():
-        name, _, margin = text.partition(":")
-        [found] = read_metrics([name.replace("=-", "=").removeprefix("-")], None)
-        is_good = not (name.startswith("-") or "=-" in name)
-        measures.append(Measure(found, "guardrail", _margin(text, margin), is_good))
-    return measures
+    return measures + [_guardrail(text) for text in guardrail or ()]
+
+
+def _guardrail(text: str) -> Measure:
+    from analytics.outcome import Measure
+
+    spec, _, margin = text.partition(":")
+    is_bad = spec.startswith("-") or "=-" in spec
+    [metric] = read_metrics([spec.replace("=-", "=").removeprefix("-")], None)
+    return Measure(metric, "guardrail", _margin(text, margin), increase_is_good=not is_bad)
 
 
 def _margin(text: str, margin: str) -> float:

@@ -55,7 +55,7 @@ class Level:
 
     Source: extended Kalman filter in information form, as in West, Harrison and Migon, JASA 1985; ours
     keeps the evidence of a group diagonal, which is exact, because a showing is of one style. The
-        delayed-feedback likelihood is Chapelle's, KDD 2014.
+    delayed-feedback likelihood is Chapelle's, KDD 2014.
     """
 
     def __init__(

@@ -58,6 +58,38 @@ def test_json_from_a_database_is_what_compare_returns(
     assert printed["variants"]["personal"]["ctr"] == expected["variants"]["personal"]["ctr"]
 
 
+@pytest.mark.parametrize(
+    ("text", "increase_is_good", "margin"),
+    [
+        ("care=clicks/impressions:0.9", True, 0.9),
+        ("care=-clicks/impressions:0.9", False, 0.9),
+        ("care=clicks/users", True, 0.0),
+    ],
+)
+def test_a_guardrail_is_read_with_its_margin_and_its_good_side(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    totals: Path,
+    text: str,
+    increase_is_good: bool,
+    margin: float,
+) -> None:
+    assert run(monkeypatch, "compare", "--totals", str(totals), "--guardrail", text, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    [found] = [e for e in answer["effects"] if (e["metric"], e["variant"]) == ("care", "personal")]
+    assert (found["noninferiority"] is not None) is (margin > 0)
+    if margin:
+        assert found["noninferiority"]["margin"] == margin
+        assert found["noninferiority"]["increase_is_good"] is increase_is_good
+
+
+def test_a_margin_that_is_no_share_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], totals: Path
+) -> None:
+    assert run(monkeypatch, "compare", "--totals", str(totals), "--guardrail", "c=clicks/users:2") == 2
+    assert "a margin is a share" in capsys.readouterr().err
+
+
 def test_a_file_gives_the_same_comparison_as_the_database(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlite_url: str, totals: Path
 ) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from command_line import CommandGroup
 
-from personalize.__main__ import app
 from personalize.errors import ExperimentRefused, UnknownExperiment
 from personalize.settings import Settings
 
@@ -22,16 +21,8 @@ policies = {control = "original"}
 """
 
 
-def run(*arguments: str, settings: Settings) -> str:
-    command = ["experiments", *arguments, "--data-dir", str(settings.data_dir)]
-    result = CliRunner().invoke(app, command, env={"COLUMNS": "300"})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.output
-
-
-def answer(*arguments: str, settings: Settings) -> Any:
-    return json.loads(run(*arguments, "--json", settings=settings))
+experiments = CommandGroup("experiments")
+run, answer = experiments.run, experiments.answer
 
 
 @pytest.fixture

@@ -1,29 +1,18 @@
 """`personalize models`: what is printed, what serves afterwards, and that broken files never do."""
 
-import json
 import time
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from command_line import CommandGroup
 
-from personalize.__main__ import app
 from personalize.engine import Engine
 from personalize.errors import CorruptModel, NothingToRollBack, UnknownModelVersion
 from personalize.models.artifact import MODEL
 from personalize.settings import Settings
 
-
-def run(*arguments: str, settings: Settings) -> str:
-    command = ["models", *arguments, "--data-dir", str(settings.data_dir)]
-    result = CliRunner().invoke(app, command, env={"COLUMNS": "300"})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.output
-
-
-def answer(*arguments: str, settings: Settings) -> Any:
-    return json.loads(run(*arguments, "--json", settings=settings))
+models = CommandGroup("models")
+run, answer = models.run, models.answer
 
 
 def versions(settings: Settings) -> tuple[str, str]:
