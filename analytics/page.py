@@ -34,7 +34,7 @@ caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:6px}
 th,td{padding:7px 13px 7px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:last-child,td:last-child{padding-right:0}
 th{font-weight:600}thead th{color:var(--soft);font-size:.82rem}
-th[scope=row]{white-space:normal;min-width:6.5em;max-width:24em;overflow-wrap:anywhere;line-height:1.3}
+th[scope=row]{white-space:normal;min-width:8em;max-width:24em;overflow-wrap:anywhere;line-height:1.3}
 th[scope=row],thead th:first-child{text-align:left}tbody tr:last-child>*{border-bottom:0}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem;padding:4px 0}
 details[open] summary{margin-bottom:8px}
