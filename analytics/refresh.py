@@ -14,7 +14,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import (
     MET_REASONS,
-    Part,
     broken_reasons,
     dropped_name,
     outcome_reasons,
@@ -26,6 +25,7 @@ from analytics.dialect import Sql
 from analytics.logs import EventLogs, LogTables
 from analytics.raw import before_start, without_variants
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
+from analytics.spans import EDGES, WHOLE, Span, day_span, days_between, iso_day
 
 IMPRESSIONS = "impressions"
 SOLE_SQL: sa.ColumnElement[Any] = sa.literal_column(str(SOLE))
@@ -37,45 +37,6 @@ class Refresh:
 
     days: tuple[str, ...]
     is_rebuilt: bool
-
-
-WHOLE, EDGES = 0, -1
-"""Days that are none: all of them folded at once, and rows outside of any."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of time, [start, end), under the number by which its rows are known."""
-
-    key: int
-    start: datetime
-    end: datetime
-
-    def part(self, rules: Cleaning, users: sa.Select[Any] | None = None) -> Part | None:
-        """The impressions of the span within the window of the rules, or None without any."""
-        start = max(self.start, rules.started_at or self.start)
-        end = min(self.end, rules.stopped_at or self.end)
-        return Part(start, end, users, is_small=self.key != WHOLE) if start < end else None
-
-
-def day_number(at: datetime) -> int:
-    """20300131 for a moment of that day in UTC."""
-    return int(at.astimezone(UTC).strftime("%Y%m%d"))
-
-
-def iso_day(number: int) -> str:
-    """2030-01-31 for 20300131."""
-    return f"{number:08d}"[:4] + "-" + f"{number:08d}"[4:6] + "-" + f"{number:08d}"[6:]
-
-
-def _day_span(number: int) -> Span:
-    start = datetime.strptime(str(number), "%Y%m%d").replace(tzinfo=UTC)
-    return Span(number, start, start + DAY)
-
-
-def _days_between(start: datetime, end: datetime) -> list[int]:
-    first = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return [day_number(first + n * DAY) for n in range(-(-(end - first) // DAY))]
 
 
 def insert_or_update(dialect: str, table: sa.Table) -> Any:
@@ -154,10 +115,10 @@ class Refreshing:
     def _fold_days(self, changed: set[tuple[str, int]], known: set[int]) -> None:
         days = {day for log, day in changed if log == IMPRESSIONS}
         for day in sorted(days):
-            self._fold(_day_span(day), has_old=day in known)
+            self._fold(day_span(day), has_old=day in known)
         with temporary(self.connection, TOUCHED):
             for day in self._touch({key for key in changed if key[0] != IMPRESSIONS}, days):
-                self._fold(_day_span(day), has_old=True, is_touched=True)
+                self._fold(day_span(day), has_old=True, is_touched=True)
 
     def _has_unique_ids(self) -> bool:
         return self.logs.impressions.is_unique and all(table.is_unique for _, table in self.logs.outcomes)
@@ -204,8 +165,8 @@ class Refreshing:
         sql = Sql(self.connection.dialect.name)
         counts = {}
         for name, table, at, until in logs:
-            for day in _days_between(start, until):
-                span = _day_span(day)
+            for day in days_between(start, until):
+                span = day_span(day)
                 query = sa.select(sa.func.count()).select_from(table)
                 query = query.where(at >= sql.time(span.start), at < sql.time(span.end))
                 if n := self.connection.scalar(query):
@@ -236,7 +197,7 @@ class Refreshing:
         for log, found in self.logs.outcomes:
             met = shown.column(names.impression_id) == found.column(log.impression_id)
             for day in sorted(day for name, day in changed if name == log.name):
-                span = _day_span(day)
+                span = day_span(day)
                 at = found.column(log.at)
                 query = (
                     sa.select(shown.column(names.user), self._day_of(self._at))

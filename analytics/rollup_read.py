@@ -15,9 +15,10 @@ from analytics.errors import UnknownRollup
 from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import LogTables
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
-from analytics.refresh import EDGES, IMPRESSIONS
+from analytics.refresh import IMPRESSIONS
 from analytics.rollup import Rollup
 from analytics.rollup_tables import FIRST, NOBODY, SOLE, RollupTables
+from analytics.spans import EDGES
 
 Column = sa.ColumnElement[Any]
 

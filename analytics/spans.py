@@ -1,0 +1,53 @@
+"""Stretches of time that a rollup folds at once, by number: mostly days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning
+from analytics.cleaning_sql import Part
+from analytics.definition import DAY
+
+WHOLE, EDGES = 0, -1
+"""Days that are none: all of them folded at once, and rows outside of any."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time, [start, end), under the number by which its rows are known."""
+
+    key: int
+    start: datetime
+    end: datetime
+
+    def part(self, rules: Cleaning, users: sa.Select[Any] | None = None) -> Part | None:
+        """The impressions of the span within the window of the rules, or None without any."""
+        start = max(self.start, rules.started_at or self.start)
+        end = min(self.end, rules.stopped_at or self.end)
+        return Part(start, end, users, is_small=self.key != WHOLE) if start < end else None
+
+
+def day_number(at: datetime) -> int:
+    """20300131 for a moment of that day in UTC."""
+    return int(at.astimezone(UTC).strftime("%Y%m%d"))
+
+
+def iso_day(number: int) -> str:
+    """2030-01-31 for 20300131."""
+    return f"{number:08d}"[:4] + "-" + f"{number:08d}"[4:6] + "-" + f"{number:08d}"[6:]
+
+
+def day_span(number: int) -> Span:
+    """The day in UTC of that number."""
+    start = datetime.strptime(str(number), "%Y%m%d").replace(tzinfo=UTC)
+    return Span(number, start, start + DAY)
+
+
+def days_between(start: datetime, end: datetime) -> list[int]:
+    """The numbers of the days that [start, end) touches."""
+    first = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [day_number(first + n * DAY) for n in range(-(-(end - first) // DAY))]
