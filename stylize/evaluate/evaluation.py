@@ -135,7 +135,7 @@ class Evaluator:
         self.painter = Painter(checkpoint, device)
         self.photos = [prepare_photo(photo, plan.side_px) for photo in stratify(held_back, plan.n_photos)]
         depends_on = [_network_digest(checkpoint), *self.style_keys, weights.source, str(is_bf16)]
-        depends_on += [str(MEASURES_VERSION), probe.digest if probe is not None else "no probe"]
+        depends_on += [str(MEASURES_VERSION), probe.lesson if probe is not None else "no probe"]
         digest = hashlib.sha256(" ".join(depends_on).encode()).hexdigest()[:16]
         self._log = MeasurementLog(work / f"measures-{digest}.jsonl")
 

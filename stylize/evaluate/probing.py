@@ -42,15 +42,16 @@ def learn_probe(
             "t-shirt, shirt, longsleeve, outwear, dress, skirt, pants, shorts, shoes, hat"
         )
     reader = _FeatureReader(weights, device, side_px, work)
-    features, groups = [], []
+    features, groups, keys = [], [], []
     for done, photo in enumerate(known, 1):
         if (found := reader.read(photo)) is not None:
             features.append(found)
             groups.append(str(photo.group))
+            keys.append(photo.key)
         on_progress("teaching the probe", done, len(known))
     if len(set(groups)) < 2:
         return None, "recognition needs readable training photos of at least two groups"
-    return fit_probe(np.concatenate(features), groups), None
+    return fit_probe(np.concatenate(features), groups, keys), None
 
 
 class _FeatureReader:

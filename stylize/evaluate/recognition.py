@@ -24,16 +24,14 @@ class Probe:
     Attributes:
         groups: G names.
         weights, bias: (G, D), (G,); the group with the largest weights @ features + bias is read.
+        lesson: short hex digest of what it was taught, the same whatever machine or number of threads
+            did the sums.
     """
 
     groups: tuple[str, ...]
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
-
-    @property
-    def digest(self) -> str:
-        """Short hex digest of what it has learnt."""
-        return hashlib.sha256(self.weights.tobytes() + self.bias.tobytes()).hexdigest()[:16]
+    lesson: str
 
     def read(self, features: NDArray[np.float32]) -> list[str]:
         """The group of each picture: (N, D) -> N names."""
@@ -47,8 +45,11 @@ def probe_features(features: Mapping[str, Tensor]) -> NDArray[np.float32]:
     return np.asarray(cells.flatten(1).cpu().numpy(), dtype=np.float32)
 
 
-def fit_probe(features: NDArray[np.float32], groups: Sequence[str]) -> Probe:
+def fit_probe(features: NDArray[np.float32], groups: Sequence[str], keys: Sequence[str]) -> Probe:
     """Multinomial logistic regression on standardized features, (N, D) and N names.
+
+    Args:
+        keys: digests of the N pictures.
 
     Raises:
         ValueError: fewer than two groups.
@@ -68,7 +69,14 @@ def fit_probe(features: NDArray[np.float32], groups: Sequence[str]) -> Probe:
         tuple(model.classes_.tolist()),
         folded.astype(np.float32),
         (bias - folded @ center).astype(np.float32),
+        _lesson(groups, keys),
     )
+
+
+def _lesson(groups: Sequence[str], keys: Sequence[str]) -> str:
+    taught = [f"{key} {group}" for key, group in zip(keys, groups, strict=True)]
+    facts = [f"{PROBE_LAYER} {PROBE_CELLS} {PENALTY}", *sorted(taught)]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
 def _one_row_per_group(
