@@ -204,7 +204,7 @@ class Beliefs:
 
     @property
     def n_styles(self) -> int:
-        return len(self._levels["user"].kernel)
+        return self._levels["user"].n_styles
 
     @property
     def variances(self) -> dict[str, Floats]:
