@@ -100,11 +100,12 @@ class Level:
         self._reserve(int(groups.max()) + 1)
         self._age(groups, at_us)
         age = self._at_us[groups] - at_us
-        fresh = np.exp2(-age / self._half_life_us)
+        is_late = age.any()
+        fresh = np.exp2(-age / self._half_life_us) if is_late else 1.0
         np.add.at(self._precision, (groups, styles), precision * fresh)
         np.add.at(self._information, (groups, styles), information * fresh)
         if self._waiting is not None and not isinstance(precision, float):
-            waits = np.exp(-age / self.lag_us)
+            waits = np.exp(-age / self.lag_us) if is_late else 1.0
             np.add.at(self._waiting[0], (groups, styles), precision * waits)
             np.add.at(self._waiting[1], (groups, styles), information * waits)
 
@@ -210,7 +211,7 @@ class Level:
 
     def _age(self, groups: Ints, at_us: Ints) -> None:
         """Bring the groups' sums to the latest of their moments."""
-        touched = np.unique(groups)
+        touched = groups[:1] if (groups == groups[0]).all() else np.unique(groups)
         before = self._at_us[touched]
         np.maximum.at(self._at_us, groups, at_us)
         passed = (before - self._at_us[touched])[:, None]
