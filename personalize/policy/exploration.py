@@ -17,6 +17,7 @@ class Exploration:
     floor: share of impressions spread evenly over the candidates, whatever the scores.
     temperature: log odds per factor e of probability.
     optimism: standard deviations, of what users share in what is believed of a style, added to its score.
+    launch: of an even share of what the floor leaves, what a new style gets whatever its score.
     popular_temperature: of the policy `popularity`.
     epsilon: share of impressions that `epsilon-greedy` spreads evenly.
 
@@ -31,6 +32,7 @@ class Exploration:
     floor: float = 0.03
     temperature: float = 0.01
     optimism: float = 0.8
+    launch: float = 0.5
     popular_temperature: float = 0.03
     epsilon: float = 0.1
 
@@ -40,6 +42,8 @@ class Exploration:
                 f"expected floor and epsilon in (0, 1], got {self.floor} and {self.epsilon}; "
                 "every style needs some chance"
             )
+        if not 0 <= self.launch < 1:
+            raise ValueError(f"expected a launch share in [0, 1), got {self.launch}; scores need the rest")
         if min(self.temperature, self.popular_temperature) <= 0 or self.optimism < 0:
             raise ValueError("expected positive temperatures and an optimism of 0 or more")
 
@@ -48,17 +52,36 @@ class Exploration:
         hopeful: Floats = scores + self.optimism * spread
         return hopeful
 
+    def promised(self, is_new: Mask, allowed: Mask) -> Floats:
+        """What each style that is new, (K,), gets whatever its score, (N, K).
+
+            (1 - floor) * launch / (number allowed), where it is allowed.
+
+        However little their looks tell and however late their clicks come, they are tried until they are
+        new no more; it is part of the propensity that is logged.
+        """
+        share = (1 - self.floor) * self.launch
+        promised: Floats = share * (is_new & allowed) / allowed.sum(axis=1, keepdims=True)
+        return promised
+
 
 def propensities(
-    scores: Floats, *, floor: float, temperature: Floats | float, allowed: Mask | None = None
+    scores: Floats,
+    *,
+    floor: float,
+    temperature: Floats | float,
+    allowed: Mask | None = None,
+    promised: Floats | float = 0.0,
 ) -> Floats:
-    """Probability of each candidate, (N, K): (1 - floor) * softmax(scores / temperature) + floor / K.
+    """Probability of each candidate, (N, K): rest * softmax(scores / temperature) + floor / K + promised.
 
-    Rows sum to 1 and no candidate falls below floor / K, which is what later lets another policy be
-    judged from this one's log. K counts the candidates that are allowed; the others get 0.
+    The rest is what floor and promises leave. Rows sum to 1 and no candidate falls below floor / K, which is
+    what later lets another policy be judged from this one's log. K counts the candidates that are allowed;
+    the others get 0.
 
     Args:
         scores: (N, K), in log odds; temperature: one, or (N,); allowed: (N, K), None for all.
+        promised: (N, K), shares that candidates get whatever their scores; rows sum to less than 1 - floor.
     Raises:
         ValueError: scores that are not finite, or a row without candidates.
     """
@@ -74,7 +97,8 @@ def propensities(
     scaled = np.where(allowed, scaled, -np.inf)
     exponent = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     softmax = exponent / exponent.sum(axis=1, keepdims=True)
-    mixed = (1 - floor) * softmax + floor * allowed / allowed.sum(axis=1, keepdims=True)
+    given = floor * allowed / allowed.sum(axis=1, keepdims=True) + promised
+    mixed = (1 - given.sum(axis=1, keepdims=True)) * softmax + given
     result: Floats = mixed / mixed.sum(axis=1, keepdims=True)
     return result
 

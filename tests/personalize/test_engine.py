@@ -25,7 +25,10 @@ from personalize.errors import (
     UnknownExperiment,
     UnknownProduct,
 )
+from personalize.features import Requests
+from personalize.features.beliefs import LAUNCH_SHOWINGS
 from personalize.knowledge import REPLAY_EVERY
+from personalize.policy import Exploration
 from personalize.settings import Settings
 
 PRODUCTS = ("mug-a", "mug-b", "vase-c")
@@ -368,6 +371,37 @@ def test_what_is_recorded_while_the_engine_closes_is_answered_and_on_disk(open_e
     assert {outcome.status for outcome in outcomes} == {EventStatus.ACCEPTED}
     with reading(engine.database) as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Click)) == len(decisions)
+
+
+def test_a_style_that_comes_later_is_tried_until_it_was_shown_often_enough(tmp_path: Path) -> None:
+    """What it is promised is part of the propensity that is logged; a restart remembers where it stood."""
+    first = [("dots", [0.0, 1.0]), ("waves", [1.0, 0.0])]
+    both = [*first, ("snow", [1.0, 0.1])]
+    moment = NOW
+
+    def opened(styles: list[tuple[str, list[float]]]) -> Engine:
+        return Engine.open(Settings(data_dir=tmp_path), styles=styles, clock=lambda: moment, seed=0)
+
+    def new_styles(engine: Engine) -> list[bool]:
+        asked = Requests.of(["ada"], ["mug"], moment)
+        return engine._knowledge.frame(asked, beliefs_only=True).is_new.tolist()
+
+    with opened(first) as engine:
+        engine.decide("ada", ["mug"])
+    moment += timedelta(days=1)
+    launch, floor = Exploration().launch, Exploration().floor
+    with opened(both) as engine:
+        assert new_styles(engine) == [False, True, False, False], "in the order of ids, the original last"
+        [decision] = engine.decide("grace", ["mug"])
+        assert decision.propensities["snow"] >= (1 - floor) * launch / 3
+        for number in range(60):
+            moment += timedelta(hours=1)
+            engine.decide(f"user-{number}", [f"mug-{each}" for each in range(24)])
+        assert not any(new_styles(engine))
+        shown = sum(row.style_id == "snow" for row in stored_impressions(engine))
+    assert shown > LAUNCH_SHOWINGS
+    with opened(both) as engine:
+        assert not any(new_styles(engine)), "the log remembers"
 
 
 def test_ranking_is_ordered_and_cut_at_k(open_engine: OpenEngine) -> None:
