@@ -6,7 +6,6 @@ The service, the demo and a notebook all stand on it, so what is measured is wha
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Self, TypeVar
@@ -41,7 +40,6 @@ from personalize.data.records import (
 from personalize.data.users import erase_user, most_active_users
 from personalize.data.writer import GroupWriter
 from personalize.decisions import Decision, Ranking
-from personalize.features import Memory
 from personalize.knowledge import Knowledge
 from personalize.offer import prepare_offer
 from personalize.policy import Exploration, Rules
@@ -100,7 +98,6 @@ class Engine:
         self._taken: set[str] = set()
         self._shelf = Shelf()
         self._writer = GroupWriter(database)
-        self._settler = ThreadPoolExecutor(1, thread_name_prefix="settler")
 
     @classmethod
     def open(
@@ -157,8 +154,8 @@ class Engine:
 
     def close(self) -> None:
         """Write what is queued and let go of the database."""
-        self._settler.shutdown()
         self._writer.close()
+        self._knowledge.close()
         self.database.dispose()
 
     def __enter__(self) -> Self:
@@ -336,7 +333,7 @@ class Engine:
         shown = [one for _, _, slate in slates for one in slate]
         categories = [products[one.product_id].category for one in shown]
         contexts = [page.context for page, _, slate in slates for _ in slate]
-        self._learn(lambda memory: memory.append_shown(shown, categories, contexts))
+        self._knowledge.learn(lambda memory: memory.append_shown(shown, categories, contexts))
 
     # -- learning
 
@@ -348,14 +345,8 @@ class Engine:
             for event, outcome in zip(events, outcomes, strict=True)
             if outcome.status is EventStatus.ACCEPTED
         ]
-        self._learn(lambda memory: memory.append_events(accepted))
+        self._knowledge.learn(lambda memory: memory.append_events(accepted))
         return outcomes
-
-    def _learn(self, change: Callable[[Memory], None]) -> None:
-        """Remember what is on disk; what that leaves to work out is done while nobody waits for it."""
-        self._knowledge.learn(change)
-        if self._knowledge.is_due:
-            self._settler.submit(self._knowledge.settle)
 
     def rate(self, rating: RatingGiven, *, network_version: str) -> EventStatus:
         """Take a human judgement; what is answered is on disk. Sending one twice is harmless.
@@ -376,7 +367,8 @@ class Engine:
     def refresh(self) -> bool:
         """Follow the registry, and finish what `forget` began; True when another champion took over.
 
-        A champion whose files are corrupt is refused, and the one in use stays.
+        A champion whose files are corrupt is refused, and the one in use stays. Many users forgotten one
+        after the other cost one reading of the log in `REPLAY_EVERY`.
         """
         return self._knowledge.refresh()
 
@@ -436,9 +428,9 @@ class Engine:
         """Erase every row about a user, and what is remembered of them; returns the number of rows.
 
         What is believed of this user is gone when it returns. Their part in what is believed of everybody is
-        gone after the next `refresh`, which replays the log without them; a service does so every few
-        seconds, other processes when another champion takes over. The next model is the one that the log
-        without the user gives.
+        gone after the next `refresh`, which replays the log without them, but does so once in `REPLAY_EVERY`
+        at most; a service refreshes every few seconds, other processes replay when another champion takes
+        over. The next model is the one that the log without the user gives.
         """
         checked_id("user_id", user_id)
         with self._locked([user_id]):

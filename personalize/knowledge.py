@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine as Database
 
@@ -18,6 +18,10 @@ from personalize.features import FeatureFrame, Memory, Requests, StyleSpace
 from personalize.features.history import microseconds
 from personalize.models import ONLINE, Ranker, load_scorer
 from personalize.settings import Settings
+from personalize.settler import Settler
+
+REPLAY_EVERY = timedelta(minutes=10)
+"""How often the log is read anew at most because users were forgotten: it may be long, and they many."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Knowledge:
         self.candidates = (*self._space.style_ids, ORIGINAL)
         self._refreshing = threading.Lock()
         self._owes_replay = False
+        self._replayed_at: datetime | None = None
+        self._settler = Settler(self.settle)
         self._arrived: list[Callable[[Memory], None]] | None = None
         self._memory = self._read_memory()
         self._load_champion()
@@ -71,21 +77,35 @@ class Knowledge:
         return [(shown, clicked) for shown, clicked in counts.tolist()]
 
     def learn(self, change: Callable[[Memory], None]) -> None:
-        """Change what is remembered; while it is being read anew, the new one is changed too."""
+        """Change what is remembered; while it is being read anew, the new one is changed too.
+
+        What that leaves to work out is done by a thread of its own, while nobody waits for it.
+        """
         with self.lock:
             change(self._memory)
             if self._arrived is not None:
                 self._arrived.append(change)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether `settle` has something to do."""
-        return self._memory.is_due
+            is_due = self._memory.is_due
+        if is_due:
+            self._settler.wake()
 
     def settle(self) -> None:
-        """Work out what the next decision would have to wait for."""
+        """Work out what the next decision would have to wait for.
+
+        A long run of events is made without the lock: until it is there the shorter ones answer.
+        """
         with self.lock:
-            self._memory.settle()
+            memory = self._memory
+            memory.settle()
+            merger = memory.merger()
+        if merger is not None:
+            run = merger.run()
+            with self.lock:
+                memory.history.adopt(merger, run)
+
+    def close(self) -> None:
+        """Let the thread end. What is learned after that is worked out by whoever asks."""
+        self._settler.close()
 
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of a user at once, and their part in what is believed of all at `refresh`.
@@ -94,8 +114,8 @@ class Knowledge:
         sums; replaying a log without the user gives what they would be.
         """
         with self.lock:
+            self._owes_replay |= self._memory.knows(user_id)
             self.learn(lambda memory: memory.forget(user_id))
-            self._owes_replay = True
 
     def refresh(self) -> bool:
         """Follow the registry; True when another champion took over.
@@ -105,9 +125,12 @@ class Knowledge:
         """
         with self._refreshing:
             has_changed = self._load_champion()
-            if has_changed or self._owes_replay:
+            if has_changed or (self._owes_replay and self._may_replay()):
                 self._replay()
         return has_changed
+
+    def _may_replay(self) -> bool:
+        return self._replayed_at is None or self._clock() - self._replayed_at >= REPLAY_EVERY
 
     def _replay(self) -> None:
         self._owes_replay = False  # before the log is read: whoever is forgotten meanwhile asks for another
@@ -121,6 +144,7 @@ class Knowledge:
                 for change in arrived:
                     change(memory)
                 self._memory = memory
+        self._replayed_at = self._clock()
 
     @contextmanager
     def _arrivals(self) -> Iterator[list[Callable[[Memory], None]]]:

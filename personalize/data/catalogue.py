@@ -270,5 +270,5 @@ def register_styles(session: Session, styles: Sequence[StyleOnOffer], now: datet
 def read_styles(session: Session) -> list[StyleOnOffer]:
     """The styles on offer in the order of their ids, the original photo among them."""
     rows = session.scalars(select(Style).where(Style.is_active))
-    styles = [StyleOnOffer(row.style_id, row.title, tuple(row.content_vector)) for row in rows]
+    styles = [StyleOnOffer(row.style_id, row.title, tuple(row.content_vector), row.added_at) for row in rows]
     return sorted(styles, key=lambda style: style.style_id)

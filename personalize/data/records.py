@@ -1,7 +1,7 @@
 """What passes between the rooms: decisions, events and their outcomes, as plain frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -110,11 +110,15 @@ RatingGiven = ScoreRating | PairRating
 
 @dataclass(frozen=True, slots=True)
 class StyleOnOffer:
-    """A candidate style; `content_vector` describes its look, and is all zeros for the original photo."""
+    """A candidate style; `content_vector` describes its look, and is all zeros for the original photo.
+
+    `added_at` is when the shop first had it, None where nobody knows.
+    """
 
     style_id: str
     title: str
     content_vector: tuple[float, ...]
+    added_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ FIRST_LAG_US = 60e6
 FIRST_LAG_CLICKS = 10.0
 """How long a click takes on average before the log tells, and how many clicks that is worth."""
 
+LAUNCH_SHOWINGS = 300
+"""How often a style that came later must have been shown to be new no more."""
+
 PURCHASE_CLICKS = 0.25
 """A purchase counts, for its user, as this many clicks more than the click before it."""
 
@@ -81,11 +84,13 @@ class Scores:
     parts (L, n, S) by `LEVELS`; base is common to all; spread (n, S) is the standard deviation of what is
     believed of a style by all that users share, everybody, category and context: large for a style that is
     new. What is not known of the user alone is left out, for what is found out there serves one user.
+    is_new (S,): styles that came later and were shown less than `LAUNCH_SHOWINGS` times.
     """
 
     base: float
     parts: Floats
     spread: Floats
+    is_new: NDArray[np.bool_]
 
     @property
     def log_odds(self) -> Floats:
@@ -95,7 +100,7 @@ class Scores:
 
     def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_]") -> "Scores":
         """The scores of some of the requests."""
-        return Scores(self.base, self.parts[:, rows], self.spread[rows])
+        return Scores(self.base, self.parts[:, rows], self.spread[rows], self.is_new)
 
 
 class Beliefs:
@@ -110,10 +115,23 @@ class Beliefs:
     levels, which many share, are solved again after each `REFRESH_SHARE` of showings.
 
     The state depends on the events and their order alone: replaying the log gives it again.
+
+    Args:
+        similarity: (S, S) of the content vectors.
+        came_later: (S,) styles that the shop did not start with, None for none.
     """
 
-    def __init__(self, similarity: Floats, *, half_life_us: float, prior: BeliefPrior | None = None) -> None:
+    def __init__(
+        self,
+        similarity: Floats,
+        *,
+        half_life_us: float,
+        prior: BeliefPrior | None = None,
+        came_later: NDArray[np.bool_] | None = None,
+    ) -> None:
         prior = prior or BeliefPrior()
+        self._may_be_new = np.zeros(len(similarity), np.bool_) if came_later is None else came_later
+        self._showings = np.zeros(len(similarity), dtype=np.int64)
         self.users, self.categories, self.contexts = Codes(), Codes(), Codes()
         self._base = float(np.log(BASE_RATE / (1 - BASE_RATE)))
         self._levels = {
@@ -160,7 +178,10 @@ class Beliefs:
             context += views.weights[:, column, None] * self._looked_up("context", views.contexts[:, column])
         user = self._user_means(views)
         return Scores(
-            self._base, np.stack([everybody, category, context, user]), np.sqrt(self._shared_variance(views))
+            self._base,
+            np.stack([everybody, category, context, user]),
+            np.sqrt(self._shared_variance(views)),
+            self._may_be_new & (self._showings < LAUNCH_SHOWINGS),
         )
 
     def show(self, views: Views, scores: Scores, styles: Ints, positions: Ints) -> None:
@@ -180,6 +201,7 @@ class Beliefs:
                 precision=x * x * weight,
                 information=x * x * weight * current - x * expected,
             )
+        np.add.at(self._showings, styles, 1)
         self._count(len(views), views.at_us, is_event=False)
 
     def click(self, views: Views, styles: Ints, positions: Ints, at_us: Ints) -> None:
@@ -204,7 +226,7 @@ class Beliefs:
 
     @property
     def n_styles(self) -> int:
-        return len(self._levels["user"].kernel)
+        return self._levels["user"].n_styles
 
     @property
     def variances(self) -> dict[str, Floats]:

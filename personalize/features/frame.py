@@ -97,6 +97,13 @@ class FeatureFrame:
         """Log odds of a click on the unstyled original, (R,); 0 in a frame without beliefs."""
         return np.zeros(self.n_requests) if self.beliefs is None else self.beliefs.log_odds[:, -1]
 
+    @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """Which candidates are new, the unstyled original last, (K + 1,); none in a frame without beliefs."""
+        if self.beliefs is None:
+            return np.zeros(self.n_candidates + 1, dtype=np.bool_)
+        return self.beliefs.is_new
+
     def take(self, requests: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> "FeatureFrame":
         """The frame of some of the requests, in the order given."""
         index = np.asarray(requests, dtype=None if len(requests) else np.intp)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,9 @@ MERGE_RATIO = 8
 """A run is merged into the one before it unless that one is at least this many times larger."""
 
 MAX_PENDING = 256
-MAX_COMPARISONS = 1 << 17
-"""Events that wait to become a run, and how often they are compared with what is asked, at most."""
+MAX_COMPARISONS = 1 << 18
+"""Events that wait before they should become a run, and how often they are compared with what is asked at
+most: past that whoever asks makes the run, which is slow in a long history."""
 
 OPEN_WINDOWS = 2
 """Attribution windows for which an impression is kept in mind, so that an event may arrive one late."""
@@ -55,6 +57,26 @@ class _Showing:
     is_purchased: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """The latest runs of a history and what waits, to be one run.
+
+    Runs never change, so `run` may be made in any thread while the history is asked and goes on growing.
+    """
+
+    runs: list[Run]
+    waited: EventTable
+    half_life_us: float
+    version: int
+
+    def run(self) -> Run:
+        """The run of them all, with the indexes that the longest had."""
+        merged = Run(EventTable.joined([*(run.events for run in self.runs), self.waited]), self.half_life_us)
+        for family in self.runs[0].families if self.runs else ():
+            merged.index(family)
+        return merged
+
+
 class Codes:
     """Strings to small integers, in order of arrival; -1 for a string never seen."""
 
@@ -75,7 +97,7 @@ class Codes:
         self._codes.pop(name, None)
 
     def find(self, names: Sequence[str]) -> Ints:
-        return np.fromiter((self._codes.get(name, -1) for name in names), dtype=np.int64, count=len(names))
+        return np.array([*map(self._codes.get, names, repeat(-1))], dtype=np.int64)
 
     def add_column(self, column: "pd.Series[str]") -> Ints:
         """Codes of a whole column, adding what is new; -1 where there is nothing."""
@@ -117,6 +139,7 @@ class History:
         self._pending: list[tuple[int, int, int, int, int, float]] = []
         self._waited: EventTable | None = None
         self._runs: list[Run] = []
+        self._version = 0
 
     @classmethod
     def from_log(
@@ -174,6 +197,7 @@ class History:
         self._flush()
         kept = [run.events.take(run.events.user != code) for run in self._runs]
         self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+        self._version += 1
         self.users.forget(user_id)
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
@@ -194,8 +218,6 @@ class History:
             (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
         )
         self._waited = None
-        if len(self._pending) >= MAX_PENDING:
-            self._flush()
 
     def _waiting(self) -> EventTable:
         """What has arrived since the latest run was made."""
@@ -214,17 +236,35 @@ class History:
                 return
             del self._open[oldest]
 
+    @property
+    def is_due(self) -> bool:
+        """Whether so much waits that a run should be made of it."""
+        return len(self._pending) >= MAX_PENDING
+
+    def merger(self) -> Merger:
+        """What is waiting, and the latest runs of similar size."""
+        waited = self._waiting()
+        size, first = len(waited), len(self._runs)
+        while first and len(self._runs[first - 1]) < MERGE_RATIO * size:
+            first -= 1
+            size += len(self._runs[first])
+        return Merger(self._runs[first:], waited, self._half_life_us, self._version)
+
+    def adopt(self, merger: Merger, run: Run) -> bool:
+        """Put the run in the place of what it was made of; False if that is no longer there."""
+        if merger.version != self._version:
+            return False
+        self._runs[len(self._runs) - len(merger.runs) :] = [run]
+        self._pending = self._pending[len(merger.waited) :]
+        self._waited = None
+        self._version += 1
+        return True
+
     def _flush(self) -> None:
         """Make what is waiting a run, and merge runs of similar size."""
-        if not self._pending:
-            return
-        tables = [self._waiting()]
-        self._pending, self._waited = [], None
-        size = len(tables[0])
-        while self._runs and len(self._runs[-1]) < MERGE_RATIO * size:
-            tables.insert(0, self._runs.pop().events)
-            size += len(tables[0])
-        self._runs.append(Run(EventTable.joined(tables), self._half_life_us))
+        if self._pending:
+            merger = self.merger()
+            self.adopt(merger, merger.run())
 
     def _read(self, log: "pd.DataFrame") -> None:
         shown_us = column_us(log["shown_at"])

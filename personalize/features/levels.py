@@ -24,6 +24,10 @@ LEAST_SHARE = 0.02
 """A variance does not fall below this share of its first value, so that it can grow again."""
 
 
+SAME_LOOK = 1e-9
+"""Directions in which looks differ by less than this share of the most do not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Variances, in squared log odds, of a group's deviations before anything is known of it.
@@ -48,6 +52,11 @@ class Level:
         mean = K (I + diag(precision) K)^-1 information.
     Sums halve every `half_life_us`.
 
+    The likeness of S styles has few dimensions, F F' of rank R, so K = W W' + own * I with W of R + 1
+    columns, d_g = W z + e with z ~ N(0, I) and e ~ N(0, own * I), and only z must be solved for:
+        G = (I + own D)^-1, M = I + W' D G W: z ~ N(M^-1 W' G information, M^-1),
+        mean = G (W z + own * information), variance = diag(G W M^-1 W' G) + own G.
+
     Clicks come late, so a showing without one is not yet refused. With `knows_waiting` a showing of age a
     counts in the means with the share F(a) = 1 - exp(-a / lag_us) of clicks that would have come by then.
     What is still waiting is itself a sum that decays, and is taken off the evidence. `variances_of` counts
@@ -62,7 +71,7 @@ class Level:
         self, similarity: Floats, spread: Spread, half_life_us: float, *, knows_waiting: bool = False
     ) -> None:
         size = len(similarity)
-        self._bases = (np.ones((size, size)), similarity, np.eye(size))
+        self._factors = np.hstack([np.ones((size, 1)), _factor(similarity)])
         self._first = np.array([spread.overall, spread.alike, spread.own])
         self.variances = self._first.copy()
         self._half_life_us = half_life_us
@@ -72,7 +81,7 @@ class Level:
         self.lag_us = 1.0
         self._at_us = np.zeros(1, dtype=np.int64)
         self._n = 0
-        self.kernel = self._kernel()
+        self._loadings = self._loaded()
 
     def __len__(self) -> int:
         return self._n
@@ -91,32 +100,34 @@ class Level:
         self._reserve(int(groups.max()) + 1)
         self._age(groups, at_us)
         age = self._at_us[groups] - at_us
-        fresh = np.exp2(-age / self._half_life_us)
+        is_late = age.any()
+        fresh = np.exp2(-age / self._half_life_us) if is_late else 1.0
         np.add.at(self._precision, (groups, styles), precision * fresh)
         np.add.at(self._information, (groups, styles), information * fresh)
         if self._waiting is not None and not isinstance(precision, float):
-            waits = np.exp(-age / self.lag_us)
+            waits = np.exp(-age / self.lag_us) if is_late else 1.0
             np.add.at(self._waiting[0], (groups, styles), precision * waits)
             np.add.at(self._waiting[1], (groups, styles), information * waits)
 
+    @property
+    def n_styles(self) -> int:
+        return len(self._factors)
+
     def means(self, groups: Ints, at_us: Ints) -> Floats:
         """Posterior means of groups as of their moments, (n, S); zeros where nothing is known."""
-        means = np.zeros((len(groups), len(self.kernel)))
+        means = np.zeros((len(groups), self.n_styles))
         known = np.flatnonzero((groups >= 0) & (groups < self._n))
         if len(known):
             precision, information = self._answered(groups[known], at_us[known])
-            means[known] = self._solve(precision, information) @ self.kernel
+            means[known] = self._posterior(precision).mean(information)
         return means
 
     def variances_of(self, groups: Ints, at_us: Ints) -> Floats:
         """Posterior variances of groups, (n, S)."""
-        prior = np.diag(self.kernel)
-        variances = np.repeat(prior[None, :], len(groups), axis=0)
+        precision = np.zeros((len(groups), self.n_styles))
         known = np.flatnonzero((groups >= 0) & (groups < self._n))
-        if len(known):
-            weights = self._weights(self._evidence(groups[known], at_us[known])[0])
-            variances[known] -= np.einsum("st,ntu,us->ns", self.kernel, weights, self.kernel, optimize=True)
-        return np.maximum(variances, 0.0)
+        precision[known] = self._evidence(groups[known], at_us[known])[0]
+        return self._posterior(precision).variance()
 
     def tune(self, at_us: int) -> None:
         """One step towards the variances under which the groups' evidence is likeliest.
@@ -134,16 +145,15 @@ class Level:
             return
         moments = np.full(len(groups), at_us, dtype=np.int64)
         precision, information = self._answered(groups, moments)
-        weights = self._weights(precision)
-        whitened = self._solve(precision, information)
-        for part, basis in enumerate(self._bases):
-            now = self.variances[part]
-            found = np.einsum("ns,st,nt->", whitened, basis, whitened, optimize=True)
-            expected = np.einsum("nst,st->", weights, basis)
-            found += PRIOR_WEIGHT * self._first[part] / now**2
-            self.variances[part] = now * np.sqrt(found / (expected + PRIOR_WEIGHT / now))
-        self.variances = np.clip(self.variances, LEAST_SHARE * self._first, MOST_SHARE * self._first)
-        self.kernel = self._kernel()
+        posterior = self._posterior(precision)
+        whitened = information - precision * posterior.mean(information)
+        seen = (whitened @ self._factors) ** 2
+        found = np.array([seen[:, 0].sum(), seen[:, 1:].sum(), (whitened**2).sum()])
+        expected = posterior.traces(self._factors)
+        found += PRIOR_WEIGHT * self._first / self.variances**2
+        tuned = self.variances * np.sqrt(found / (expected + PRIOR_WEIGHT / self.variances))
+        self.variances = np.clip(tuned, LEAST_SHARE * self._first, MOST_SHARE * self._first)
+        self._loadings = self._loaded()
 
     def forget(self, group: int) -> None:
         """Drop all evidence of one group."""
@@ -159,9 +169,15 @@ class Level:
         total[known] = self._precision[groups[known]].sum(axis=1)
         return total
 
-    def _kernel(self) -> Floats:
-        kernel: Floats = np.einsum("p,pst->st", self.variances, np.stack(self._bases))
-        return kernel
+    def _loaded(self) -> Floats:
+        """W, (S, R + 1)."""
+        overall, alike, _ = np.sqrt(self.variances)
+        loadings: Floats = alike * self._factors
+        loadings[:, 0] = overall
+        return loadings
+
+    def _posterior(self, precision: Floats) -> "_Posterior":
+        return _Posterior.of(precision, self._loadings, float(self.variances[-1]))
 
     def _telling(self) -> Ints:
         """The groups with most evidence, of those with enough."""
@@ -183,17 +199,6 @@ class Level:
         waiting = self._waiting[:, groups] * waits
         return np.maximum(precision - waiting[0], 0.0), information - waiting[1]
 
-    def _solve(self, precision: Floats, information: Floats) -> Floats:
-        """(I + D K)^-1 information, (n, S)."""
-        matrix = np.eye(len(self.kernel)) + precision[:, :, None] * self.kernel
-        return np.linalg.solve(matrix, information[:, :, None])[:, :, 0].astype(np.float64)
-
-    def _weights(self, precision: Floats) -> Floats:
-        """(K + D^-1)^-1, (n, S, S), also where D is zero."""
-        size = len(self.kernel)
-        matrix = np.eye(size) + precision[:, :, None] * self.kernel
-        return np.linalg.solve(matrix, precision[:, :, None] * np.eye(size)).astype(np.float64)
-
     def _reserve(self, size: int) -> None:
         if size > len(self._precision):
             more = max(size, GROWTH * len(self._precision)) - len(self._precision)
@@ -206,7 +211,7 @@ class Level:
 
     def _age(self, groups: Ints, at_us: Ints) -> None:
         """Bring the groups' sums to the latest of their moments."""
-        touched = np.unique(groups)
+        touched = groups[:1] if (groups == groups[0]).all() else np.unique(groups)
         before = self._at_us[touched]
         np.maximum.at(self._at_us, groups, at_us)
         passed = (before - self._at_us[touched])[:, None]
@@ -215,3 +220,53 @@ class Level:
         self._information[touched] *= decay
         if self._waiting is not None:
             self._waiting[:, touched] *= np.exp(passed / self.lag_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Posterior:
+    """What evidence of n groups leaves open: z has the covariance `within`, (n, R + 1, R + 1).
+
+    loadings (S, R + 1); shrink, which is G, and told, which is D G, (n, S).
+    """
+
+    loadings: Floats
+    own: float
+    shrink: Floats
+    told: Floats
+    within: Floats
+
+    @staticmethod
+    def of(precision: Floats, loadings: Floats, own: float) -> "_Posterior":
+        shrink = 1 / (1 + own * precision)
+        told = precision * shrink
+        inner = (told[:, None, :] * loadings.T) @ loadings + np.eye(loadings.shape[1])
+        return _Posterior(loadings, own, shrink, told, np.linalg.inv(inner).astype(np.float64, copy=False))
+
+    def mean(self, information: Floats) -> Floats:
+        """(n, S)."""
+        z = self.within @ ((self.shrink * information) @ self.loadings)[:, :, None]
+        mean: Floats = self.shrink * (z[:, :, 0] @ self.loadings.T + self.own * information)
+        return mean
+
+    def variance(self) -> Floats:
+        """(n, S)."""
+        of_z = ((self.loadings @ self.within) * self.loadings).sum(axis=2)
+        variance: Floats = self.shrink * (self.shrink * of_z + self.own)
+        return variance
+
+    def traces(self, factors: Floats) -> Floats:
+        """Sums over groups of tr(B Q) for B = 11', FF' and I, (3,); Q = DG - DG W M^-1 W' DG."""
+        seen = (self.told[:, None, :] * factors.T) @ self.loadings
+        explained = ((seen @ self.within) * seen).sum(axis=(0, 2))
+        each = self.told.sum(axis=0) @ factors**2 - explained
+        weighed = (self.told[:, None, :] ** 2 * self.loadings.T) @ self.loadings
+        own = self.told.sum() - (weighed * self.within).sum()
+        return np.array([each[0], each[1:].sum(), own])
+
+
+def _factor(similarity: Floats) -> Floats:
+    """F, (S, R), of which the inner products are the similarities."""
+    values, vectors = np.linalg.eigh(similarity)
+    telling = values > SAME_LOOK * max(float(values[-1]), 0.0)
+    factor: Floats = vectors[:, telling] * np.sqrt(values[telling])
+    return factor

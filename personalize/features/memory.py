@@ -10,7 +10,7 @@ import numpy as np
 from personalize.data.records import Event, ShownStyle
 from personalize.features.build import believed_frame, build_features
 from personalize.features.frame import FeatureFrame, Requests
-from personalize.features.history import History
+from personalize.features.history import History, Merger
 from personalize.features.online import Foresight, Online
 from personalize.features.runs import Family, Ints
 from personalize.features.style import StyleSpace
@@ -80,12 +80,20 @@ class Memory:
 
     @property
     def is_due(self) -> bool:
-        """Whether `settle` has something to do."""
-        return self.online.beliefs.is_due
+        """Whether there is something to `settle`, or a `merger` to make a run of."""
+        return self.online.beliefs.is_due or self.history.is_due
 
     def settle(self) -> None:
         """Do now what the next question would have to wait for; the answers stay the same."""
         self.online.beliefs.settle()
+
+    def merger(self) -> Merger | None:
+        """Events to be kept in a better order, None while that does not pay; see `History.adopt`."""
+        return self.history.merger() if self.history.is_due else None
+
+    def knows(self, user_id: str) -> bool:
+        """Whether the user moved anything that is remembered."""
+        return bool((self.online.beliefs.users.find([user_id]) >= 0).any())
 
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of a user."""

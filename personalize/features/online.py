@@ -90,7 +90,12 @@ class Online:
         self._index = {style_id: index for index, style_id in enumerate(self.style_ids)}
         self._window_us = attribution_window // _MICROSECOND
         similarity = np.pad(space.similarity, (0, 1))
-        self.beliefs = Beliefs(similarity, half_life_us=float(half_life // _MICROSECOND), prior=prior)
+        self.beliefs = Beliefs(
+            similarity,
+            half_life_us=float(half_life // _MICROSECOND),
+            prior=prior,
+            came_later=np.append(space.came_later, False),
+        )
         self._open: dict[str, _Open] = {}
 
     @classmethod

@@ -148,12 +148,21 @@ class Run:
     def __len__(self) -> int:
         return len(self.events)
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Those that it was asked about."""
+        return tuple(self._indexes)
+
+    def index(self, family: Family) -> "_Index":
+        """The index of a family, made when there is none."""
+        if family not in self._indexes:
+            self._indexes[family] = _Index(family, self.events, self._half_life_us)
+        return self._indexes[family]
+
     def add_to(self, tally: Tally, family: Family, keys: Ints, at_us: Ints) -> None:
         """Add to `tally` what this run knows of `keys` strictly before `at_us`; both (Q,)."""
         before = np.searchsorted(self.events.at_us, at_us, side="left")
-        if family not in self._indexes:
-            self._indexes[family] = _Index(family, self.events, self._half_life_us)
-        self._indexes[family].add_to(tally, keys, before, at_us, self._half_life_us)
+        self.index(family).add_to(tally, keys, before, at_us, self._half_life_us)
 
 
 class _Index:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalize.data.records import StyleOnOffer
 from personalize.data.schema import ORIGINAL
@@ -29,13 +30,14 @@ class StyleSpace:
 
     style_ids and titles (S,). vectors (S, d): centred, with a mean squared length of 1; zeros when no style
     has a content vector. similarity (S, S): their inner products, on average 1 for a style and itself,
-    about 0 for others.
+    about 0 for others. came_later (S,): whether a style was added after the first of them.
     """
 
     style_ids: tuple[str, ...]
     titles: tuple[str, ...]
     vectors: Floats
     similarity: Floats
+    came_later: NDArray[np.bool_]
 
     @staticmethod
     def of(styles: Sequence[StyleOnOffer]) -> "StyleSpace":
@@ -55,10 +57,17 @@ class StyleSpace:
             tuple(style.title for style in candidates),
             vectors,
             vectors @ vectors.T,
+            _came_later(candidates),
         )
 
     def __len__(self) -> int:
         return len(self.style_ids)
+
+
+def _came_later(styles: Sequence[StyleOnOffer]) -> NDArray[np.bool_]:
+    known = [style.added_at for style in styles if style.added_at is not None]
+    first = min(known, default=None)
+    return np.array([first is not None and (style.added_at or first) > first for style in styles], np.bool_)
 
 
 def _standardized(vectors: Floats) -> Floats:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalize.features.runs import Floats
+from personalize.features.runs import Floats, Ints
 
 NEWTON_STEPS = 4
 
@@ -41,18 +41,32 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
         clicks: (U, S) time-decayed clicks; expected: (U, S) clicks that an average user would have made.
         covariance: (S, S).
     """
-    size = covariance.shape[0]
-    full = covariance + user_variance
-    identity = np.eye(size)
+    styles = _told(clicks, expected)
+    full = covariance[styles[:, :, None], styles[:, None, :]] + user_variance
+    clicks, expected = (np.take_along_axis(each, styles, axis=1) for each in (clicks, expected))
+    identity = np.eye(styles.shape[1])
     deviation = np.zeros_like(clicks)
     for _ in range(NEWTON_STEPS):
         start = np.minimum(deviation, MAX_DEVIATION)
         mean = expected * np.exp(start)
         target = clicks - mean + mean * start
-        weights = np.linalg.solve(identity + mean[:, :, None] * full, target[:, :, None])[:, :, 0]
-        deviation = weights @ full
+        told = np.linalg.solve(identity + mean[:, :, None] * full, target[:, :, None])
+        deviation = (full @ told)[:, :, 0]
+    weights = np.zeros((len(styles), len(covariance)))
+    np.put_along_axis(weights, styles, told[:, :, 0], axis=1)
     likes: Floats = weights @ covariance
     return likes
+
+
+def _told(clicks: Floats, expected: Floats) -> Ints:
+    """Indexes of the styles that each user was shown or clicked, (U, M), filled up with others.
+
+    The other styles have no weight, so they need not be solved for.
+    """
+    tells = (clicks > 0) | (expected > 0)
+    width = int(tells.sum(axis=1).max(initial=0))
+    told: Ints = np.argsort(~tells, axis=1, kind="stable")[:, :width]
+    return told
 
 
 MAX_DEVIATION = 3.0

@@ -75,9 +75,12 @@ def plan_styles(
     versions = (scorer.model_version,) * frame.n_requests
     match wanted:
         case "personal" | "blend":
-            hopeful = exploration.hopeful(scores, spread)
             chances = propensities(
-                hopeful, floor=exploration.floor, temperature=exploration.temperature, allowed=allowed
+                exploration.hopeful(scores, spread),
+                floor=exploration.floor,
+                temperature=exploration.temperature,
+                allowed=allowed,
+                promised=exploration.promised(frame.is_new, allowed),
             )
         case "popularity":
             temperature = exploration.popular_temperature

@@ -119,8 +119,9 @@ def read_decisions(
     requests = Requests(tuple(rows["user_id"]), tuple(rows["category"]), column_us(rows["shown_at"]))
     of_styles = Foresight(beliefs.log_odds[:, :-1], beliefs.spread[:, :-1])
     frame = build_features(played.history, requests, space, beliefs=of_styles)
+    nothing_new = np.zeros(len(every), dtype=np.bool_)
     return Decisions(
-        replace(frame, beliefs=Scores(0.0, beliefs.log_odds[None], beliefs.spread)),
+        replace(frame, beliefs=Scores(0.0, beliefs.log_odds[None], beliefs.spread, nothing_new)),
         shown[was_allowed],
         allowed[was_allowed],
         rows["propensity"].to_numpy(dtype=np.float64),

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from personalize.data.records import StyleOnOffer
-from personalize.features.beliefs import Beliefs, Views
+from personalize.features.beliefs import Beliefs, Scores, Views
 from personalize.features.runs import Floats, Ints
 from personalize.features.style import StyleSpace
 from personalize.policy.exploration import Exploration, Mask, even, greedy, propensities, sample
@@ -51,7 +51,9 @@ class Online:
         epsilon: float | None = None,
     ) -> None:
         styles = [StyleOnOffer(f"s{n:03d}", "", tuple(look)) for n, look in enumerate(world.looks.tolist())]
-        self.beliefs = Beliefs(StyleSpace.of(styles).similarity, half_life_us=half_life_us)
+        self.beliefs = Beliefs(
+            StyleSpace.of(styles).similarity, half_life_us=half_life_us, came_later=~world.available(0)
+        )
         for n in range(world.spec.n_shoppers):
             self.beliefs.users.add(str(n))
         self._exploration = exploration or Exploration()
@@ -60,7 +62,7 @@ class Online:
     def choose(self, visits: Visits, available: Mask, rng: np.random.Generator) -> Ints:
         views = self.views(visits)
         scores = self.beliefs.score(views)
-        chances = self.chances(scores.log_odds, scores.spread, available)
+        chances = self.chances(scores, available)
         styles = sample(chances, rng).astype(np.int64)
         self.beliefs.show(views, scores, styles, visits.positions)
         self._mix(scores.log_odds, chances, styles)
@@ -69,14 +71,19 @@ class Online:
     def _mix(self, log_odds: Floats, chances: Floats, styles: Ints) -> None:
         """Styles are shown alone."""
 
-    def chances(self, log_odds: Floats, spread: Floats, available: Mask) -> Floats:
+    def chances(self, scores: Scores, available: Mask) -> Floats:
         """Propensities of every style, (n, S), by the functions that serve."""
-        allowed = np.broadcast_to(available, log_odds.shape)
+        allowed = np.broadcast_to(available, scores.spread.shape)
         if self._epsilon is not None:
-            return greedy(log_odds, epsilon=self._epsilon, allowed=allowed)
+            return greedy(scores.log_odds, epsilon=self._epsilon, allowed=allowed)
         explore = self._exploration
-        hopeful = explore.hopeful(log_odds, spread)
-        return propensities(hopeful, floor=explore.floor, temperature=explore.temperature, allowed=allowed)
+        return propensities(
+            explore.hopeful(scores.log_odds, scores.spread),
+            floor=explore.floor,
+            temperature=explore.temperature,
+            allowed=allowed,
+            promised=explore.promised(scores.is_new, allowed),
+        )
 
     def learn(self, visits: Visits, styles: Ints, clicked: Mask, at_us: int) -> None:
         rows = np.flatnonzero(clicked)

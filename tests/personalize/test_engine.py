@@ -4,17 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from factories import NOW, make_click, make_experiment, make_product, make_purchase, make_styles
+from sqlalchemy.orm import Session
 
 from personalize.data.database import open_database, reading, writing
 from personalize.data.experiments import read_experiment, store_experiment, variant_of
+from personalize.data.extracts import read_log
 from personalize.data.records import EventStatus
-from personalize.data.schema import ORIGINAL, Impression
+from personalize.data.schema import ORIGINAL, Click, Impression
 from personalize.engine import Engine
 from personalize.errors import (
     DatabaseOutOfDate,
@@ -23,6 +25,10 @@ from personalize.errors import (
     UnknownExperiment,
     UnknownProduct,
 )
+from personalize.features import Requests
+from personalize.features.beliefs import LAUNCH_SHOWINGS
+from personalize.knowledge import REPLAY_EVERY
+from personalize.policy import Exploration
 from personalize.settings import Settings
 
 PRODUCTS = ("mug-a", "mug-b", "vase-c")
@@ -319,6 +325,83 @@ def test_after_a_refresh_nobody_is_ranked_by_what_a_forgotten_user_did(open_engi
     assert scores(engine) != pytest.approx(without, abs=1e-3), "what ada did still moves what all share"
     assert not engine.refresh(), "no champion took over"
     assert scores(engine) == pytest.approx(without, abs=1e-9)
+
+
+def test_many_users_forgotten_one_after_the_other_cost_one_reading_of_the_log(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine()
+    users = [f"user-{number}" for number in range(6)]
+    for user in users:
+        engine.decide(user, PRODUCTS, now=NOW - timedelta(hours=1))
+    read = count_readings(monkeypatch)
+    engine.forget(users[0])
+    engine.refresh()
+    for user in users[1:]:
+        engine.forget(user)
+        engine.refresh()
+    assert read == [NOW]
+    engine.clock = engine._knowledge._clock = lambda: NOW + REPLAY_EVERY
+    engine.refresh()
+    engine.refresh()
+    assert read == [NOW, NOW + REPLAY_EVERY]
+    assert engine.forget("nobody") == 0
+    engine.refresh()
+    assert len(read) == 2, "whoever was never seen moved nothing"
+
+
+def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The moments as of which the log is read from now on."""
+    read: list[datetime] = []
+
+    def counted(session: Session, *, since: datetime, until: datetime) -> object:
+        read.append(until)
+        return read_log(session, since=since, until=until)
+
+    monkeypatch.setattr("personalize.knowledge.read_log", counted)
+    return read
+
+
+def test_what_is_recorded_while_the_engine_closes_is_answered_and_on_disk(open_engine: OpenEngine) -> None:
+    """The writer still works when the thread that settles beliefs has ended."""
+    engine = open_engine()
+    engine._knowledge.close()
+    decisions = [one for number in range(10) for one in engine.decide(f"user-{number}", PRODUCTS)]
+    outcomes = engine.record([make_click(one.impression) for one in decisions])
+    assert {outcome.status for outcome in outcomes} == {EventStatus.ACCEPTED}
+    with reading(engine.database) as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Click)) == len(decisions)
+
+
+def test_a_style_that_comes_later_is_tried_until_it_was_shown_often_enough(tmp_path: Path) -> None:
+    """What it is promised is part of the propensity that is logged; a restart remembers where it stood."""
+    first = [("dots", [0.0, 1.0]), ("waves", [1.0, 0.0])]
+    both = [*first, ("snow", [1.0, 0.1])]
+    moment = NOW
+
+    def opened(styles: list[tuple[str, list[float]]]) -> Engine:
+        return Engine.open(Settings(data_dir=tmp_path), styles=styles, clock=lambda: moment, seed=0)
+
+    def new_styles(engine: Engine) -> list[bool]:
+        asked = Requests.of(["ada"], ["mug"], moment)
+        return engine._knowledge.frame(asked, beliefs_only=True).is_new.tolist()
+
+    with opened(first) as engine:
+        engine.decide("ada", ["mug"])
+    moment += timedelta(days=1)
+    launch, floor = Exploration().launch, Exploration().floor
+    with opened(both) as engine:
+        assert new_styles(engine) == [False, True, False, False], "in the order of ids, the original last"
+        [decision] = engine.decide("grace", ["mug"])
+        assert decision.propensities["snow"] >= (1 - floor) * launch / 3
+        for number in range(60):
+            moment += timedelta(hours=1)
+            engine.decide(f"user-{number}", [f"mug-{each}" for each in range(24)])
+        assert not any(new_styles(engine))
+        shown = sum(row.style_id == "snow" for row in stored_impressions(engine))
+    assert shown > LAUNCH_SHOWINGS
+    with opened(both) as engine:
+        assert not any(new_styles(engine)), "the log remembers"
 
 
 def test_ranking_is_ordered_and_cut_at_k(open_engine: OpenEngine) -> None:

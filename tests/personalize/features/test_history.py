@@ -188,6 +188,9 @@ def test_arriving_bit_by_bit_equals_being_read_at_once(
                 live.append_shown([shown_of(happened)], [happened["category"]])
             else:
                 live.append_events([happened])
+            if live.is_due:
+                merger = live.merger()
+                assert live.adopt(merger, merger.run())
     read = history_of(rows)
     assert len(live) == len(read)
     for family in Family:
@@ -196,6 +199,31 @@ def test_arriving_bit_by_bit_equals_being_read_at_once(
         assert ours.amounts == pytest.approx(theirs.amounts)
         assert ours.counts.tolist() == theirs.counts.tolist()
         assert ours.last_us.tolist() == theirs.last_us.tolist()
+
+
+def test_a_run_made_meanwhile_takes_the_place_of_what_it_was_made_of_alone() -> None:
+    rows = [impression(hours=hours, clicked_after=1 if hours % 3 else None) for hours in range(9)]
+    live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
+    live.append_shown([shown_of(row) for row in rows[:4]], ["mug"] * 4)
+    merger = live.merger()
+    live.append_shown([shown_of(row) for row in rows[4:]], ["mug"] * 5)
+    before = known(live, Family.USER_STYLE, "ada", "", "style-00", 20)
+    assert live.adopt(merger, merger.run())
+    assert not live.adopt(merger, merger.run()), "it stands there already"
+    after = known(live, Family.USER_STYLE, "ada", "", "style-00", 20)
+    assert len(live) == len(rows)
+    assert after.counts.tolist() == before.counts.tolist() == [[len(rows), 0, 0]]
+    assert after.amounts == pytest.approx(before.amounts)
+
+
+def test_a_run_made_while_a_user_was_forgotten_is_not_taken() -> None:
+    live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
+    shown = [shown_of(impression(user, hours=1, impression_id=user)) for user in ("ada", "grace")]
+    live.append_shown(shown, ["mug", "mug"])
+    merger = live.merger()
+    live.forget("ada")
+    assert not live.adopt(merger, merger.run())
+    assert known(live, Family.STYLE, "", "", "style-00", 5).counts[0, 0] == 1
 
 
 def timeline(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, int, Any]]:

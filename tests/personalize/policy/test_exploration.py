@@ -24,6 +24,37 @@ def test_rows_sum_to_1_and_nothing_falls_below_its_floor(
     assert (chances >= floor / scores.shape[1] * (1 - 1e-9)).all()
 
 
+def test_a_new_style_gets_what_it_is_promised_as_worked_by_hand() -> None:
+    explore = Exploration(floor=0.1, launch=0.5)
+    allowed = np.array([[True, True, True, False], [True, True, False, True]])
+    promised = explore.promised(np.array([False, False, True, True]), allowed)
+    assert promised == pytest.approx(0.45 * np.array([[0, 0, 1, 0], [0, 0, 0, 1]]) / 3)
+    scores = np.array([[9.0, 0.0, 0.0, 0.0], [9.0, 0.0, 0.0, 9.0]])
+    chances = propensities(scores, floor=0.1, temperature=0.1, allowed=allowed, promised=promised)
+    assert chances[0] == pytest.approx([0.75 + 0.1 / 3, 0.1 / 3, 0.15 + 0.1 / 3, 0])
+    assert chances[1] == pytest.approx([0.375 + 0.1 / 3, 0.1 / 3, 0, 0.525 + 0.1 / 3])
+
+
+@settings(max_examples=60, deadline=None)
+@given(SCORES, FLOOR, st.floats(0, 0.99))
+def test_promises_leave_the_floor_to_every_other_style(
+    scores: np.ndarray, floor: float, launch: float
+) -> None:
+    explore = Exploration(floor=floor, launch=launch)
+    is_new = np.arange(scores.shape[1]) % 2 == 0
+    allowed = np.ones(scores.shape, dtype=np.bool_)
+    promised = explore.promised(is_new, allowed)
+    chances = propensities(scores, floor=floor, temperature=0.01, promised=promised)
+    assert chances.sum(axis=1) == pytest.approx(np.ones(len(scores)), abs=1e-9)
+    assert (chances >= (floor / scores.shape[1] + promised) * (1 - 1e-9)).all()
+
+
+@pytest.mark.parametrize("launch", [-0.1, 1.0])
+def test_a_launch_share_leaves_something_to_the_scores(launch: float) -> None:
+    with pytest.raises(ValueError, match="launch share"):
+        Exploration(launch=launch)
+
+
 @settings(max_examples=60, deadline=None)
 @given(SCORES, FLOOR, TEMPERATURE)
 def test_a_higher_score_is_never_less_likely(scores: np.ndarray, floor: float, temperature: float) -> None:

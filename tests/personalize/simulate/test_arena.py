@@ -83,7 +83,7 @@ def test_a_million_served_decisions_are_as_frequent_as_they_say() -> None:
         clicked, _ = world.clicks(world.chances(visits, done), styles)
         policy.learn(visits, styles, clicked, done)
         scores = policy.beliefs.score(policy.views(visits))
-        chances = policy.chances(scores.log_odds, scores.spread, available)
+        chances = policy.chances(scores, available)
         assert chances.sum(axis=1) == pytest.approx(np.ones(len(chances)), abs=1e-6)
         assert chances[:, available].min() >= 0.03 / 8 - 1e-12
         drawn = sample(np.repeat(chances, 500, axis=0), rng)

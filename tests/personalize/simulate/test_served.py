@@ -49,7 +49,7 @@ def test_the_simulator_plays_the_policy_that_the_engine_serves(shop: ServedShop)
     def compare(visits: Visits, decisions: list[Decision], clicked: Mask) -> None:
         views = player.views(visits)
         scores = player.beliefs.score(views)
-        chances = player.chances(scores.log_odds, scores.spread, everything)
+        chances = player.chances(scores, everything)
         logged = [[one.propensities[style_id(n)] for n in range(SMALL.n_styles)] for one in decisions]
         gaps.append(np.abs(chances - logged).max())
         styles = np.array([style_index(one) for one in decisions])
