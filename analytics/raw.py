@@ -24,17 +24,15 @@ from analytics.cleaning_sql import (
     MET_REASONS,
     MIXED,
     ORPHAN,
-    Pairs,
     Part,
     broken_reasons,
-    dropped_name,
     outcome_reasons,
-    pairs_of_log,
 )
 from analytics.dialect import Sql
 from analytics.errors import MissingColumns
 from analytics.grouped import Group, Question, UserRows, read_grouped
 from analytics.logs import EventLogs, LogTables, find_log
+from analytics.pairs_sql import Pairs, dropped_name, pairs_of_log
 from analytics.sums import Moments
 
 PRE = "pre_"
@@ -231,34 +229,20 @@ def _outcome_funnel(
 
 def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
     """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
-    sql = Sql(dialect)
     table = pairs.table
     reason: list[tuple[Any, Any]] = [(table.c.impressions == 0, sa.literal_column(str(BROKEN)))]
-    source: sa.FromClause = table
     if cleaning.two_variants != "keep":
-        mixed = (
-            sa.select(table.c.user)
-            .where(table.c.impressions > 0)
-            .group_by(table.c.user)
-            .having(sa.func.count() > 1)
-            .cte("mixed")
-        )
-        if cleaning.two_variants == "first":
-            rank = sa.func.row_number().over(
-                partition_by=table.c.user, order_by=(table.c.first_at, sql.bytes(table.c.variant))
-            )
-            ranked = (
-                sa.select(table.c.user, table.c.variant, rank.label("rank"))
-                .where(table.c.impressions > 0, table.c.user.in_(sa.select(mixed.c.user)))
-                .subquery("ranked")
-            )
-            mixed = sa.select(ranked.c.user, ranked.c.variant).where(ranked.c.rank > 1).cte("later")
-        match = mixed.c.user == table.c.user
-        if cleaning.two_variants == "first":
-            match = sa.and_(match, mixed.c.variant == table.c.variant)
-        source = table.outerjoin(mixed, match)
-        reason.append((mixed.c.user.is_not(None), sa.literal_column(str(MIXED))))
+        reason.append((_is_mixed(Sql(dialect), table, cleaning), sa.literal_column(str(MIXED))))
     if cleaning.bot_bound is not None:
         reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
     verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
-    return sa.select(*table.c, verdict).select_from(source).subquery("judged")
+    return sa.select(*table.c, verdict).subquery("judged")
+
+
+def _is_mixed(sql: Sql, pairs: sa.Subquery, cleaning: Cleaning) -> sa.ColumnElement[bool]:
+    """Whether the user saw another variant, or one before; pairs without impressions tell nothing."""
+    if cleaning.two_variants == "first":
+        order = (pairs.c.impressions == 0, pairs.c.first_at, sql.bytes(pairs.c.variant))
+        return sa.func.row_number().over(partition_by=pairs.c.user, order_by=order) > 1
+    is_seen = sa.case((pairs.c.impressions > 0, 1), else_=0)
+    return sa.func.sum(is_seen).over(partition_by=pairs.c.user) > 1

@@ -15,14 +15,13 @@ from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import (
     MET_REASONS,
     broken_reasons,
-    dropped_name,
     outcome_reasons,
-    pairs_of_log,
     reasons_at_the_edges,
 )
 from analytics.definition import DAY, Definition
 from analytics.dialect import Sql
 from analytics.logs import EventLogs, LogTables
+from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import before_start, without_variants
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
 from analytics.spans import EDGES, WHOLE, Span, day_span, days_between, iso_day
@@ -260,7 +259,7 @@ class Refreshing:
                 query = query.where(pairs.table.c.impressions > 0)
                 self.connection.execute(new.insert().from_select(names, query))
 
-    def _made(self, pairs: sa.CTE, span: Span) -> dict[str, sa.ColumnElement[Any]]:
+    def _made(self, pairs: sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
         """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
         sql = Sql(self.connection.dialect.name)
         day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
-from analytics.cleaning_sql import BOT, MET_REASONS, MIXED, dropped_name, pairs_of_log
+from analytics.cleaning_sql import BOT, MET_REASONS, MIXED
 from analytics.errors import UnknownRollup
 from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import LogTables
+from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
 from analytics.refresh import IMPRESSIONS
 from analytics.rollup import Rollup
