@@ -36,15 +36,17 @@ class Pairs:
 
     Attributes:
         table: user, variant, (day), first_at, the sums below, and `broken`: rows that a rule for single
-            impressions dropped. A pair without impressions holds nothing but such rows; its other sums
-            mean nothing.
+            impressions dropped.
         columns: the quantities.
         dropped: for each outcome log and reason, the number of its rows that were dropped.
+        counts: whether a pair is one: it has impressions, a user and a variant. Others hold broken rows
+            alone, and their sums mean nothing.
     """
 
     table: sa.Subquery
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
+    counts: Column
 
 
 def pairs_of_log(
@@ -67,30 +69,23 @@ def pairs_of_log(
     sql = Sql(dialect)
     judges_keys = tables.impressions.is_unique
     shown = marked_impressions(sql, tables, cleaning, experiment, part, keys_are_known=judges_keys)
+    named = [shown.c.user, *([] if tables.names.variant is None else [shown.c.variant])]
     day = [sql.day(shown.c.at).label("day")] if by_day else []
-    keys = [shown.c.user, shown.c.variant, *day]
     is_small = part is not None and part.is_small
     sums = _looked_up if is_small else _in_one_pass
-    query, columns, dropped = sums(sql, tables, cleaning, shown, keys)
-    table = query.subquery("summed" if judges_keys else name)
-    if judges_keys:
-        table = _with_judged_keys(sql, tables, table).subquery(name)
+    query, columns, dropped = sums(sql, tables, cleaning, shown, [*named, *day])
+    if tables.names.variant is None:
+        summed = query.subquery("summed")
+        query = sa.select(*summed.c, sa.literal_column("''", sa.String).label("variant"))
+    table = query.subquery(name)
+    counts: Column = table.c.impressions > 0
+    if judges_keys:  # there are fewer pairs than rows to look at
+        counts = sa.and_(counts, sa.not_(sql.any_blank([table.c[key.name] for key in named])))
     clicked = ("clicks",) if tables.names.clicked else ()
-    return Pairs(table, ("impressions", *clicked, *columns), dropped)
+    return Pairs(table, ("impressions", *clicked, *columns), dropped, counts)
 
 
 Sums = tuple[sa.Select[Any], tuple[str, ...], tuple[str, ...]]
-
-
-def _with_judged_keys(sql: Sql, tables: LogTables, pairs: sa.Subquery) -> sa.Select[Any]:
-    """Rows without a user or a variant are broken; there are fewer pairs than rows to look at."""
-    named = [pairs.c.user] if tables.names.variant is None else [pairs.c.user, pairs.c.variant]
-    is_blank = sql.any_blank(named)
-    judged = {
-        "impressions": sa.case((is_blank, 0), else_=pairs.c.impressions),
-        "broken": sa.case((is_blank, pairs.c.broken + pairs.c.impressions), else_=pairs.c.broken),
-    }
-    return sa.select(*(judged[c.name].label(c.name) if c.name in judged else c for c in pairs.c))
 
 
 def _looked_up(
@@ -100,7 +95,7 @@ def _looked_up(
     counted = sa.select(*keys, *_kept_sums(sql, tables, shown)).group_by(*keys).where(shown.c.reason == 0)
     if not tables.outcomes:
         return counted, (), ()
-    hits = _hits(sql, tables, cleaning, shown, by_day=len(keys) > 2)
+    hits = _hits(sql, tables, cleaning, shown, by_day="day" in {key.name for key in keys})
     sums, columns, dropped = _hit_sums(tables, hits)
     met_keys = [hits.c[key.name] for key in keys]
     met = sa.select(*met_keys, *sums).group_by(*met_keys).subquery("met_sums")
@@ -239,13 +234,12 @@ def _fates(
         n_late = sql.n_after(met, shown.c.at, cleaning.attribution)
     n_good = met.c.n - n_early - n_late
     counts_once = log.is_once and cleaning.repeated != "keep"
+    n_again = sa.case((n_good > 1, n_good - 1), else_=0) if counts_once else nothing
     fates = {
         log.name: sa.case((n_good > 0, 1), else_=0) if counts_once else n_good,
         dropped_name(log.name, EARLY): n_early,
         dropped_name(log.name, LATE): n_late,
-        dropped_name(log.name, REPEATED): sa.case((n_good > 1, n_good - 1), else_=0)
-        if counts_once
-        else nothing,
+        dropped_name(log.name, REPEATED): n_again,
     }
     if log.value:
         fates[log.value_name] = _amount(sql, log, tables, cleaning, shown, met, counts_once)

@@ -82,7 +82,7 @@ def read_logs(
     own = outcome_reasons(dialect, tables, cleaning)
     counts = {} if own is None else {(log, reason): n for log, reason, n in connection.execute(own)}
     by_reason = dict(found.by_reason)
-    if any(sums["broken"] for sums in by_reason.values()):
+    if BROKEN in by_reason or any(sums["broken"] for sums in by_reason.values()):
         by_reason.pop(BROKEN, None)
         for reason, n in connection.execute(broken_reasons(dialect, tables, cleaning, experiment)):
             by_reason[reason] = dict.fromkeys(("users", *rows.counters), 0) | {"impressions": n}
@@ -124,7 +124,7 @@ def daily_rows_of_logs(
     query = sa.select(
         rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
     ).select_from(rows.join(judged, same))
-    return query.where(rows.c.impressions > 0, judged.c.reason == 0).subquery("days"), units_of(tables)
+    return query.where(daily.counts, judged.c.reason == 0).subquery("days"), units_of(tables)
 
 
 def units_of(tables: LogTables) -> dict[str, int]:
@@ -186,7 +186,7 @@ def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: tim
         )
         for name in pairs.columns
     ]
-    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.impressions > 0).subquery("pre")
+    return sa.select(pairs.table.c.user, *quantities).where(pairs.counts).subquery("pre")
 
 
 def funnel_of(
@@ -230,19 +230,20 @@ def _outcome_funnel(
 def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
     """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
     table = pairs.table
-    reason: list[tuple[Any, Any]] = [(table.c.impressions == 0, sa.literal_column(str(BROKEN)))]
+    reason: list[tuple[Any, Any]] = [(sa.not_(pairs.counts), sa.literal_column(str(BROKEN)))]
     if cleaning.two_variants != "keep":
-        reason.append((_is_mixed(Sql(dialect), table, cleaning), sa.literal_column(str(MIXED))))
+        reason.append((_is_mixed(Sql(dialect), pairs, cleaning), sa.literal_column(str(MIXED))))
     if cleaning.bot_bound is not None:
         reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
     verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
     return sa.select(*table.c, verdict).subquery("judged")
 
 
-def _is_mixed(sql: Sql, pairs: sa.Subquery, cleaning: Cleaning) -> sa.ColumnElement[bool]:
-    """Whether the user saw another variant, or one before; pairs without impressions tell nothing."""
+def _is_mixed(sql: Sql, pairs: Pairs, cleaning: Cleaning) -> sa.ColumnElement[bool]:
+    """Whether the user saw another variant, or one before; pairs that do not count tell nothing."""
+    table = pairs.table
+    is_pair = sa.case((pairs.counts, 1), else_=0)
     if cleaning.two_variants == "first":
-        order = (pairs.c.impressions == 0, pairs.c.first_at, sql.bytes(pairs.c.variant))
-        return sa.func.row_number().over(partition_by=pairs.c.user, order_by=order) > 1
-    is_seen = sa.case((pairs.c.impressions > 0, 1), else_=0)
-    return sa.func.sum(is_seen).over(partition_by=pairs.c.user) > 1
+        order = (is_pair.desc(), table.c.first_at, sql.bytes(table.c.variant))
+        return sa.func.row_number().over(partition_by=table.c.user, order_by=order) > 1
+    return sa.func.sum(is_pair).over(partition_by=table.c.user) > 1

@@ -256,7 +256,7 @@ class Refreshing:
                 names = [c.name for c in new.c]
                 made = self._made(pairs.table, span)
                 query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
-                query = query.where(pairs.table.c.impressions > 0)
+                query = query.where(pairs.counts)
                 self.connection.execute(new.insert().from_select(names, query))
 
     def _made(self, pairs: sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
