@@ -20,7 +20,6 @@ from analytics.cleaning_sql import (
     MET_REASONS,
     REPEATED,
     Part,
-    first_of,
     good_outcomes,
     marked_impressions,
 )
@@ -72,8 +71,9 @@ def pairs_of_log(
     named = [shown.c.user, *([] if tables.names.variant is None else [shown.c.variant])]
     day = [sql.day(shown.c.at).label("day")] if by_day else []
     is_small = part is not None and part.is_small
-    sums = _looked_up if is_small else _in_one_pass
-    query, columns, dropped = sums(sql, tables, cleaning, shown, [*named, *day])
+    query = _summed(sql, tables, cleaning, shown, [*named, *day], is_small=is_small)
+    columns = tuple(name for log, _ in tables.outcomes for name in log.columns)
+    dropped = tuple(dropped_name(log.name, why) for log, _ in tables.outcomes for why in MET_REASONS)
     if tables.names.variant is None:
         summed = query.subquery("summed")
         query = sa.select(*summed.c, sa.literal_column("''", sa.String).label("variant"))
@@ -85,131 +85,67 @@ def pairs_of_log(
     return Pairs(table, ("impressions", *clicked, *columns), dropped, counts)
 
 
-Sums = tuple[sa.Select[Any], tuple[str, ...], tuple[str, ...]]
-
-
-def _looked_up(
-    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
-) -> Sums:
-    """The outcomes of the impressions that can count are found, ranked and summed; no row is `broken`."""
-    counted = sa.select(*keys, *_kept_sums(sql, tables, shown)).group_by(*keys).where(shown.c.reason == 0)
-    if not tables.outcomes:
-        return counted, (), ()
-    hits = _hits(sql, tables, cleaning, shown, by_day="day" in {key.name for key in keys})
-    sums, columns, dropped = _hit_sums(tables, hits)
-    met_keys = [hits.c[key.name] for key in keys]
-    met = sa.select(*met_keys, *sums).group_by(*met_keys).subquery("met_sums")
-    found = counted.subquery("counted")
-    match = [found.c[key.name] == met.c[key.name] for key in met_keys]
-    extra = [sa.func.coalesce(met.c[column], 0).label(column) for column in (*columns, *dropped)]
-    joined = found.outerjoin(met, sa.and_(*match))
-    return sa.select(*found.c, *extra).select_from(joined), columns, dropped
-
-
-def _kept_sums(sql: Sql, tables: LogTables, shown: sa.Subquery) -> list[sa.Label[Any]]:
-    """What impressions say for themselves that can all count."""
-    sums = [sa.literal_column("0").label("broken"), sa.func.count().label("impressions")]
-    if tables.names.clicked:
-        sums.append(sa.func.sum(sql.truth(shown.c.clicked)).label("clicks"))
-    if tables.names.shown_at is not None:
-        sums.append(sa.func.min(shown.c.at).label("first_at"))
-    return sums
-
-
-def _hits(
-    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, *, by_day: bool
-) -> sa.Subquery:
-    """Every outcome that found its impression, with the reason that the two of them give."""
-    parts = []
-    for log, table in tables.outcomes:
-        rows = good_outcomes(sql, log, table, cleaning)
-        early, late = _delays(sql, log, tables, cleaning, shown.c.at, rows.c.at)
-        query = sa.select(
-            *rows.c,
-            shown.c.user,
-            shown.c.variant,
-            *([sql.day(shown.c.at).label("day")] if by_day else []),
-            first_of([(early, EARLY), (late, LATE)]).label("reason"),
-        ).select_from(rows.join(shown, sa.and_(shown.c.id == rows.c.id, shown.c.rank == 1)))
-        parts.append(query.where(shown.c.reason == 0))
-    hits = sa.union_all(*parts).subquery("met")
-    if cleaning.repeated == "keep":
-        return hits
-    once = [log.name for log, _ in tables.outcomes if log.is_once]
-    rank = sa.func.row_number().over(
-        partition_by=(hits.c.log, hits.c.id), order_by=(hits.c.reason, hits.c.at, sql.bytes(hits.c.event_id))
-    )
-    ranked = sa.select(*hits.c, rank.label("rank")).subquery("ranked_hits")
-    is_again = sa.and_(ranked.c.log.in_(once), ranked.c.reason == 0, ranked.c.rank > 1)
-    reason = sa.case((is_again, sa.literal_column(str(REPEATED))), else_=ranked.c.reason)
-    others = [column for column in ranked.c if column.name not in ("reason", "rank")]
-    return sa.select(*others, reason.label("reason")).subquery("hits")
-
-
-def _hit_sums(
-    tables: LogTables, hits: sa.Subquery
-) -> tuple[list[sa.Label[Any]], tuple[str, ...], tuple[str, ...]]:
-    """What counts of each outcome, and how many rows each reason dropped; with the names of both."""
-    sums: list[sa.Label[Any]] = []
-    for log, _ in tables.outcomes:
-        here = hits.c.log == log.name
-        is_kept = sa.and_(here, hits.c.reason == 0)
-        sums.append(sa.func.count().filter(is_kept).label(log.name))
-        if log.value:
-            added = sa.func.coalesce(sa.func.sum(hits.c.value).filter(is_kept), 0)
-            sums.append(added.label(log.value_name))
-        for why in MET_REASONS:
-            n_rows = sa.func.count().filter(sa.and_(here, hits.c.reason == why))
-            sums.append(n_rows.label(dropped_name(log.name, why)))
-    return sums, *_names(tables)
-
-
-def _names(tables: LogTables) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The quantities of the outcome logs, and the counters of what was dropped."""
-    logs = [log for log, _ in tables.outcomes]
-    columns = tuple(name for log in logs for name in log.columns)
-    return columns, tuple(dropped_name(log.name, why) for log in logs for why in MET_REASONS)
-
-
 def dropped_name(log: str, reason: int) -> str:
     """The column that counts the rows of an outcome log that a reason dropped."""
     return f"{log}_{OUTCOME_RULES[reason - 1]}"
 
 
-def _in_one_pass(
-    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
-) -> Sums:
-    """All outcomes are gathered by impression first; then the impressions are read once, beside them."""
+def _summed(
+    sql: Sql,
+    tables: LogTables,
+    cleaning: Cleaning,
+    shown: sa.Subquery,
+    keys: Sequence[Column],
+    *,
+    is_small: bool,
+) -> sa.Select[Any]:
+    """Outcomes are gathered by impression first; then the impressions are read once, beside them.
+
+    Args:
+        is_small: look at the impressions that can count and at their outcomes alone; none is `broken`.
+    """
     source: sa.FromClause = shown
-    sums = _shown_sums(sql, tables, shown)
+    sums = _shown_sums(sql, tables, shown, can_be_broken=not is_small)
     for log, table in tables.outcomes:
-        met = _by_impression(sql, log, table, cleaning)
+        met = _by_impression(sql, log, table, cleaning, shown.alias("among") if is_small else None)
         can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
         source = source.outerjoin(met, can_meet)
         fates = _fates(sql, log, tables, cleaning, shown, met)
         sums += [sa.func.coalesce(sa.func.sum(n), 0).label(name) for name, n in fates.items()]
-    return sa.select(*keys, *sums).select_from(source).group_by(*keys), *_names(tables)
+    query = sa.select(*keys, *sums).select_from(source).group_by(*keys)
+    return query.where(shown.c.reason == 0) if is_small else query
 
 
-def _shown_sums(sql: Sql, tables: LogTables, shown: sa.Subquery) -> list[sa.Label[Any]]:
-    """What all impressions say for themselves."""
-    is_kept = shown.c.reason == 0
-    n_kept: Column = sa.func.count().filter(is_kept)
-    sums = [(sa.func.count() - n_kept).label("broken"), n_kept.label("impressions")]
+def _shown_sums(
+    sql: Sql, tables: LogTables, shown: sa.Subquery, *, can_be_broken: bool
+) -> list[sa.Label[Any]]:
+    """What the impressions say for themselves."""
+
+    def kept(aggregate: sa.Function[Any]) -> Column:
+        return aggregate.filter(shown.c.reason == 0) if can_be_broken else aggregate
+
+    n_kept = kept(sa.func.count())
+    n_broken: Column = sa.func.count() - n_kept if can_be_broken else sa.literal_column("0")
+    sums = [n_broken.label("broken"), n_kept.label("impressions")]
     if tables.names.clicked:
-        clicks = sa.func.sum(sql.truth(shown.c.clicked)).filter(is_kept)
+        clicks = kept(sa.func.sum(sql.truth(shown.c.clicked)))
         sums.append(sa.func.coalesce(clicks, 0).label("clicks"))
     if tables.names.shown_at is not None:
-        sums.append(sa.func.min(shown.c.at).filter(is_kept).label("first_at"))
+        sums.append(kept(sa.func.min(shown.c.at)).label("first_at"))
     return sums
 
 
-def _by_impression(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
+def _by_impression(
+    sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning, among: sa.FromClause | None
+) -> sa.Subquery:
     """One row an impression that has outcomes in this log: how many, the first time, and all of them."""
     rows = good_outcomes(sql, log, table, cleaning)
     n_rows = sa.cast(sa.func.count(), sa.Integer).label("n")
     columns = [rows.c.id, n_rows, sa.func.min(rows.c.at).label("at"), *sql.gathered(_gathered(log, rows))]
-    return sa.select(*columns).group_by(rows.c.id).subquery(f"{log.name}_met")
+    query = sa.select(*columns).group_by(rows.c.id)
+    if among is not None:
+        query = query.select_from(rows.join(among, among.c.id == rows.c.id))
+    return query.subquery(f"{log.name}_met")
 
 
 def _gathered(log: OutcomeLog, rows: sa.FromClause) -> Rows:
