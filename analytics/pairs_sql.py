@@ -42,7 +42,7 @@ class Pairs:
             alone, and their sums mean nothing.
     """
 
-    table: sa.Subquery
+    table: sa.CTE | sa.Subquery
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
     counts: Column
@@ -77,7 +77,7 @@ def pairs_of_log(
     if tables.names.variant is None:
         summed = query.subquery("summed")
         query = sa.select(*summed.c, sa.literal_column("''", sa.String).label("variant"))
-    table = query.subquery(name)
+    table = query.cte(name) if sql.is_sqlite else query.subquery(name)
     counts: Column = table.c.impressions > 0
     if judges_keys:  # there are fewer pairs than rows to look at
         counts = sa.and_(counts, sa.not_(sql.any_blank([table.c[key.name] for key in named])))

@@ -240,7 +240,20 @@ def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery
 
 
 def _is_mixed(sql: Sql, pairs: Pairs, cleaning: Cleaning) -> sa.ColumnElement[bool]:
-    """Whether the user saw another variant, or one before; pairs that do not count tell nothing."""
+    """Whether the user saw another variant, or one before; pairs that do not count tell nothing.
+
+    SQLite takes rows with a window function for few, and would join them without an index.
+    """
+    is_mixed = _is_mixed_beside(sql, pairs, cleaning)
+    if not sql.is_sqlite:
+        return is_mixed
+    key = (pairs.table.c.user, pairs.table.c.variant)
+    told = sa.select(*key, is_mixed.label("is_mixed")).subquery("told")
+    return sa.tuple_(*key).in_(sa.select(told.c.user, told.c.variant).where(told.c.is_mixed))
+
+
+def _is_mixed_beside(sql: Sql, pairs: Pairs, cleaning: Cleaning) -> sa.ColumnElement[bool]:
+    """The same, as a window function over the pairs of the user."""
     table = pairs.table
     is_pair = sa.case((pairs.counts, 1), else_=0)
     if cleaning.two_variants == "first":

@@ -261,7 +261,7 @@ class Refreshing:
                 query = query.where(pairs.counts)
                 self.connection.execute(new.insert().from_select(names, query))
 
-    def _made(self, pairs: sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
+    def _made(self, pairs: sa.CTE | sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
         """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
         sql = Sql(self.connection.dialect.name)
         day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)
