@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from analytics.cleaning import BLANKS
 
 Column = sa.ColumnElement[Any]
+Rows = dict[str, Column]
+"""The columns of rows, by name."""
 
 SQLITE_TIME = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]*"
 """How SQLAlchemy writes a time into SQLite; it sorts as it runs."""
+
+MICROSECOND = timedelta(microseconds=1)
+HALF_A_MILLISECOND = timedelta(microseconds=500)
 
 
 class Sql:
@@ -67,12 +73,82 @@ class Sql:
             return sa.cast(sa.func.round(days * 86_400_000.0), sa.BigInteger)
         return sa.cast(sa.func.round(sa.extract("epoch", at) * 1000), sa.BigInteger)
 
-    def milliseconds(self, start: Column, end: Column) -> Column:
+    def is_before(self, at: Column, other: Column, duration: timedelta) -> Column:
+        """More than so long before the other moment, both to the millisecond."""
         if self.is_sqlite:
-            return sa.func.round((sa.func.julianday(end) - sa.func.julianday(start)) * 86_400_000.0)
-        return sa.func.round(sa.extract("epoch", end - start) * 1000)
+            return self._milliseconds(other, at) < -_ms(duration)
+        return at <= other - _interval(duration + HALF_A_MILLISECOND)
+
+    def is_after(self, at: Column, other: Column, duration: timedelta) -> Column:
+        """More than so long after the other moment, both to the millisecond."""
+        if self.is_sqlite:
+            return self._milliseconds(other, at) > _ms(duration)
+        return at >= other + _interval(duration + HALF_A_MILLISECOND)
+
+    def _milliseconds(self, start: Column, end: Column) -> Column:
+        return sa.func.round((sa.func.julianday(end) - sa.func.julianday(start)) * 86_400_000.0)
+
+    def n_before(self, group: sa.FromClause, other: Column, duration: timedelta) -> Column:
+        """How many of the gathered moments `at` are more than so long before the other one.
+
+        In PostgreSQL without a subquery, which would keep a statement on one core.
+        """
+        if self.is_sqlite:
+            return self._n_of(group, lambda at: self.is_before(at, other, duration))
+        return sa.func.width_bucket(other - _interval(duration + HALF_A_MILLISECOND), group.c.gathered_at)
+
+    def n_after(self, group: sa.FromClause, other: Column, duration: timedelta) -> Column:
+        """How many of the `n` gathered moments `at` are more than so long after the other one."""
+        if self.is_sqlite:
+            return self._n_of(group, lambda at: self.is_after(at, other, duration))
+        last = other + _interval(duration + HALF_A_MILLISECOND - MICROSECOND)
+        return group.c.n - sa.func.width_bucket(last, group.c.gathered_at)
+
+    def _n_of(self, group: sa.FromClause, holds: Callable[[Column], Column]) -> Column:
+        rows, each = self.spread(group, {"at": group.c.at})
+        several = sa.select(sa.func.count()).select_from(rows).where(holds(each["at"]))
+        return sa.case(
+            (group.c.n == 1, sa.case((holds(group.c.at), 1), else_=0)),
+            else_=several.correlate_except(rows).scalar_subquery(),
+        )
+
+    def gathered(self, columns: Rows) -> list[sa.Label[Any]]:
+        """Aggregates that keep the rows of a group together, in the order of the columns.
+
+        The first column is `at`; `spread` makes rows of them again.
+        """
+        if self.is_sqlite:
+            return [sa.func.json_group_array(sa.func.json_array(*columns.values())).label("gathered")]
+        order = [self.bytes(column) for column in columns.values()]
+        return [
+            sa.func.array_agg(aggregate_order_by(column, *order)).label(f"gathered_{name}")
+            for name, column in columns.items()
+        ]
+
+    def spread(self, group: sa.FromClause, columns: Rows) -> tuple[sa.FromClause, Rows]:
+        """What `gathered` put into one row of `group`, as rows again: what to select from, and columns."""
+        if self.is_sqlite:
+            row = sa.func.json_each(group.c.gathered).table_valued("value", name="each")
+            items = enumerate(columns.items())
+            return row, {
+                name: sa.type_coerce(sa.func.json_extract(row.c.value, f"$[{i}]"), column.type)
+                for i, (name, column) in items
+            }
+        named = [sa.column(name, column.type) for name, column in columns.items()]
+        kept = [group.c[f"gathered_{name}"] for name in columns]
+        rows = sa.func.unnest(*kept).table_valued(*named, name="each").render_derived()
+        return rows, {name: rows.c[name] for name in columns}
 
     def truth(self, column: Column) -> Column:
         """1 where a flag is set."""
         is_boolean = isinstance(column.type, sa.Boolean)
         return sa.case((column.is_(True) if is_boolean else column != 0, 1), else_=0)
+
+
+def _ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)
+
+
+def _interval(duration: timedelta) -> Column:
+    """In seconds alone: a day of the calendar has 23 hours when the clocks change."""
+    return sa.func.make_interval(0, 0, 0, 0, 0, 0, duration.total_seconds(), type_=sa.Interval())

@@ -24,17 +24,15 @@ from analytics.cleaning_sql import (
     MET_REASONS,
     MIXED,
     ORPHAN,
-    Pairs,
     Part,
     broken_reasons,
-    dropped_name,
     outcome_reasons,
-    pairs_of_log,
 )
 from analytics.dialect import Sql
 from analytics.errors import MissingColumns
 from analytics.grouped import Group, Question, UserRows, read_grouped
 from analytics.logs import EventLogs, LogTables, find_log
+from analytics.pairs_sql import Pairs, dropped_name, pairs_of_log
 from analytics.sums import Moments
 
 PRE = "pre_"
@@ -84,7 +82,7 @@ def read_logs(
     own = outcome_reasons(dialect, tables, cleaning)
     counts = {} if own is None else {(log, reason): n for log, reason, n in connection.execute(own)}
     by_reason = dict(found.by_reason)
-    if any(sums["broken"] for sums in by_reason.values()):
+    if BROKEN in by_reason or any(sums["broken"] for sums in by_reason.values()):
         by_reason.pop(BROKEN, None)
         for reason, n in connection.execute(broken_reasons(dialect, tables, cleaning, experiment)):
             by_reason[reason] = dict.fromkeys(("users", *rows.counters), 0) | {"impressions": n}
@@ -126,7 +124,7 @@ def daily_rows_of_logs(
     query = sa.select(
         rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
     ).select_from(rows.join(judged, same))
-    return query.where(rows.c.impressions > 0, judged.c.reason == 0).subquery("days"), units_of(tables)
+    return query.where(daily.counts, judged.c.reason == 0).subquery("days"), units_of(tables)
 
 
 def units_of(tables: LogTables) -> dict[str, int]:
@@ -188,7 +186,7 @@ def _before(dialect: str, tables: LogTables, cleaning: Cleaning, pre_period: tim
         )
         for name in pairs.columns
     ]
-    return sa.select(pairs.table.c.user, *quantities).where(pairs.table.c.impressions > 0).subquery("pre")
+    return sa.select(pairs.table.c.user, *quantities).where(pairs.counts).subquery("pre")
 
 
 def funnel_of(
@@ -231,34 +229,34 @@ def _outcome_funnel(
 
 def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:
     """The pairs with `reason` once the users are judged: seen in several variants, or too busy."""
-    sql = Sql(dialect)
     table = pairs.table
-    reason: list[tuple[Any, Any]] = [(table.c.impressions == 0, sa.literal_column(str(BROKEN)))]
-    source: sa.FromClause = table
+    reason: list[tuple[Any, Any]] = [(sa.not_(pairs.counts), sa.literal_column(str(BROKEN)))]
     if cleaning.two_variants != "keep":
-        mixed = (
-            sa.select(table.c.user)
-            .where(table.c.impressions > 0)
-            .group_by(table.c.user)
-            .having(sa.func.count() > 1)
-            .cte("mixed")
-        )
-        if cleaning.two_variants == "first":
-            rank = sa.func.row_number().over(
-                partition_by=table.c.user, order_by=(table.c.first_at, sql.bytes(table.c.variant))
-            )
-            ranked = (
-                sa.select(table.c.user, table.c.variant, rank.label("rank"))
-                .where(table.c.impressions > 0, table.c.user.in_(sa.select(mixed.c.user)))
-                .subquery("ranked")
-            )
-            mixed = sa.select(ranked.c.user, ranked.c.variant).where(ranked.c.rank > 1).cte("later")
-        match = mixed.c.user == table.c.user
-        if cleaning.two_variants == "first":
-            match = sa.and_(match, mixed.c.variant == table.c.variant)
-        source = table.outerjoin(mixed, match)
-        reason.append((mixed.c.user.is_not(None), sa.literal_column(str(MIXED))))
+        reason.append((_is_mixed(Sql(dialect), pairs, cleaning), sa.literal_column(str(MIXED))))
     if cleaning.bot_bound is not None:
         reason.append((table.c.impressions > cleaning.bot_bound, sa.literal_column(str(BOT))))
     verdict = sa.case(*reason, else_=sa.literal_column("0")).label("reason")
-    return sa.select(*table.c, verdict).select_from(source).subquery("judged")
+    return sa.select(*table.c, verdict).subquery("judged")
+
+
+def _is_mixed(sql: Sql, pairs: Pairs, cleaning: Cleaning) -> sa.ColumnElement[bool]:
+    """Whether the user saw another variant, or one before; pairs that do not count tell nothing.
+
+    SQLite takes rows with a window function for few, and would join them without an index.
+    """
+    is_mixed = _is_mixed_beside(sql, pairs, cleaning)
+    if not sql.is_sqlite:
+        return is_mixed
+    key = (pairs.table.c.user, pairs.table.c.variant)
+    told = sa.select(*key, is_mixed.label("is_mixed")).subquery("told")
+    return sa.tuple_(*key).in_(sa.select(told.c.user, told.c.variant).where(told.c.is_mixed))
+
+
+def _is_mixed_beside(sql: Sql, pairs: Pairs, cleaning: Cleaning) -> sa.ColumnElement[bool]:
+    """The same, as a window function over the pairs of the user."""
+    table = pairs.table
+    is_pair = sa.case((pairs.counts, 1), else_=0)
+    if cleaning.two_variants == "first":
+        order = (is_pair.desc(), table.c.first_at, sql.bytes(table.c.variant))
+        return sa.func.row_number().over(partition_by=table.c.user, order_by=order) > 1
+    return sa.func.sum(is_pair).over(partition_by=table.c.user) > 1

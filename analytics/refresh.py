@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,14 +15,13 @@ from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import (
     MET_REASONS,
     broken_reasons,
-    dropped_name,
     outcome_reasons,
-    pairs_of_log,
     reasons_at_the_edges,
 )
 from analytics.definition import DAY, Definition
 from analytics.dialect import Sql
 from analytics.logs import EventLogs, LogTables
+from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import before_start, without_variants
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
 from analytics.spans import EDGES, WHOLE, Span, day_span, days_between, iso_day
@@ -65,6 +64,7 @@ class Refreshing:
     tables: RollupTables
     rollup_id: int = 0
     is_rebuilt: bool = False
+    raw_rows: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -96,6 +96,7 @@ class Refreshing:
     def run(self) -> Refresh:
         """Fold what changed."""
         before, now = self._stored_counts(), self._counts()
+        self.raw_rows = now
         if any(n > now.get((log, day), 0) for (log, day), n in before.items() if log != IMPRESSIONS):
             self._begin_from_nothing()  # which impressions lost a click is not known any more
             before = {}
@@ -228,16 +229,16 @@ class Refreshing:
             if has_old:
                 self._take_out(old, span, users)
             self._count_dropped(new, old, span, is_touched=is_touched)
-            self._put_in(new)
+            self._put_in(new, span)
             if has_old:
                 self._find_first_again(new, old)
 
-    def _put_in(self, new: sa.Table) -> None:
+    def _put_in(self, new: sa.Table, span: Span) -> None:
         days = self.tables.user_days
         names = [c.name for c in days.c if c.name != "rollup_id"]
         kept = sa.select(self._id, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
-        self._add_to_totals(new, 1)
+        self._add_to_totals(new, 1, has_many_days=span.key == WHOLE)
 
     @property
     def _id(self) -> sa.ColumnElement[Any]:
@@ -257,10 +258,10 @@ class Refreshing:
                 names = [c.name for c in new.c]
                 made = self._made(pairs.table, span)
                 query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
-                query = query.where(pairs.table.c.impressions > 0)
+                query = query.where(pairs.counts)
                 self.connection.execute(new.insert().from_select(names, query))
 
-    def _made(self, pairs: sa.CTE, span: Span) -> dict[str, sa.ColumnElement[Any]]:
+    def _made(self, pairs: sa.CTE | sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
         """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
         sql = Sql(self.connection.dialect.name)
         day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)
@@ -277,17 +278,19 @@ class Refreshing:
         query = sa.select(*(days.c[name] for name in names)).where(here)
         self.connection.execute(old.insert().from_select(names, query))
         self.connection.execute(days.delete().where(here))
-        self._add_to_totals(old, -1)
+        self._add_to_totals(old, -1, has_many_days=span.key == WHOLE)
 
-    def _add_to_totals(self, rows: sa.Table, sign: int) -> None:
+    def _add_to_totals(self, rows: sa.Table, sign: int, *, has_many_days: bool) -> None:
         """Adds the rows to their users' totals, or takes them away; what they did before has to be found."""
         totals, quantities = self.tables.user_totals, self.tables.quantities
-        sums = [(sa.func.sum(rows.c[name]) * sign).label(name) for name in quantities]
-        query = (
-            sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, sa.func.min(rows.c.first_ms), SOLE_SQL)
-            .where(rows.c.variant != NOBODY)
-            .group_by(rows.c.variant, rows.c.user_id)
-        )
+        numbers = [rows.c[name] * sign for name in quantities]
+        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, rows.c.first_ms, SOLE_SQL)
+        if has_many_days:  # within a day a user has one row a variant already
+            sums = [sa.func.sum(number) for number in numbers]
+            first_ms = sa.func.min(rows.c.first_ms)
+            query = sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, first_ms, SOLE_SQL)
+            query = query.group_by(rows.c.variant, rows.c.user_id)
+        query = query.where(rows.c.variant != NOBODY)
         dialect = self.connection.dialect.name
         names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
         statement = insert_or_update(dialect, totals).from_select(names, query)
@@ -363,7 +366,7 @@ class Refreshing:
         if not is_touched:
             here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
             self.connection.execute(table.delete().where(*here))
-            counts |= self._broken(span)
+            counts |= self._broken(new, span)
         for rows, sign in ((new, 1), (old, -1)):
             sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
             sums = sums.where(rows.c.variant != NOBODY)
@@ -374,10 +377,13 @@ class Refreshing:
                     counts[log.name, reason] = counts.get((log.name, reason), 0) + sign * int(n)
         self._shift({(log, span.key, reason): n for (log, reason), n in counts.items()})
 
-    def _broken(self, span: Span) -> dict[tuple[str, int], int]:
-        """Impressions of the span that broke a rule for single ones."""
+    def _broken(self, new: sa.Table, span: Span) -> dict[tuple[str, int], int]:
+        """Impressions of the span that broke a rule for single ones; none where all rows of the log count."""
         dialect, part = self.connection.dialect.name, span.part(self.rules)
-        if part is None:
+        n_kept = self.connection.scalar(
+            sa.select(sa.func.sum(new.c.impressions)).where(new.c.variant != NOBODY)
+        )
+        if part is None or n_kept == self.raw_rows.get((IMPRESSIONS, span.key)):
             return {}
         query = broken_reasons(dialect, self.logs, self.rules, self.definition.name, part)
         return {(IMPRESSIONS, reason): int(n) for reason, n in self.connection.execute(query)}

@@ -10,14 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
-from analytics.cleaning_sql import BOT, MET_REASONS, MIXED, dropped_name, pairs_of_log
+from analytics.cleaning_sql import BOT, MET_REASONS, MIXED
 from analytics.errors import UnknownRollup
 from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import LogTables
+from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
 from analytics.refresh import IMPRESSIONS
 from analytics.rollup import Rollup
-from analytics.rollup_tables import FIRST, NOBODY, SOLE, RollupTables
+from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, RollupTables
 from analytics.spans import EDGES
 
 Column = sa.ColumnElement[Any]
@@ -98,23 +99,20 @@ def read_days(
     """Sums of the days from `first` to `last`, both included, as an analysis of these days alone would.
 
     Whoever saw several variants in these days counts in none of them, unless the rule is to keep them;
-    which of them came first is known of the whole experiment only. The funnel is that of these users.
+    which of them came first is known of the whole experiment only, without `first` and `last`. The
+    funnel is that of these users.
 
     Raises:
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
     days, totals = found.tables.user_days, found.tables.user_totals
-    other = days.alias("other")
     sums = [sa.func.sum(days.c[name]).label(name) for name in found.tables.quantities]
     pairs = sa.select(days.c.user_id, days.c.variant, *sums).where(*_within(days, found, first, last))
     pair = pairs.group_by(days.c.user_id, days.c.variant).subquery("pairs")
-    saw_another = sa.exists().where(
-        other.c.user_id == pair.c.user_id,
-        other.c.variant != pair.c.variant,
-        *_within(other, found, first, last),
-    )
-    place = sa.case((totals.c.place == SOLE, SOLE), (saw_another, FIRST), else_=SOLE)
+    place: Column = totals.c.place
+    if first is not None or last is not None:
+        place = _place_within(found, pair, first, last)
     same = sa.and_(
         totals.c.rollup_id == found.rollup_id,
         totals.c.variant == pair.c.variant,
@@ -130,6 +128,17 @@ def read_days(
     known = None if users is None else known_users(connection, users)
     grouped = read_grouped(connection, found.user_rows(judged.subquery("judged"), known), question)
     return Reading(grouped.moments, funnel_of(grouped.by_reason, {}, ()))
+
+
+def _place_within(found: _Found, pair: sa.Subquery, first: date | None, last: date | None) -> Column:
+    """The place of a variant in a stretch of days, where nobody is known to have seen it first."""
+    totals, other = found.tables.user_totals, found.tables.user_days.alias("other")
+    saw_another = sa.exists().where(
+        other.c.user_id == pair.c.user_id,
+        other.c.variant != pair.c.variant,
+        *_within(other, found, first, last),
+    )
+    return sa.case((totals.c.place == SOLE, SOLE), (saw_another, LATER), else_=SOLE)
 
 
 def _within(

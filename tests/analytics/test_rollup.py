@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from analytics_dirty_logs import START, STOP, Log, corrupt_log
 
-from analytics.cleaning import Cleaning
+from analytics.cleaning import Cleaning, MixedRule
 from analytics.definition import Definition
 from analytics.errors import UnknownRollup
 from analytics.grouped import Question
@@ -180,6 +180,32 @@ def test_days_alone_are_an_experiment_of_these_days(connection: sa.Connection) -
         assert {group: m.n for group, m in read.groups.items()} == users
     whole = read_days(connection, rollup, QUESTION)
     assert dict(whole.groups) == dict(read_totals(connection, rollup, QUESTION).groups)
+
+
+@pytest.mark.parametrize("rule", ["exclude", "first"])
+def test_who_saw_two_variants_within_a_stretch_of_days_counts_in_none(
+    connection: sa.Connection, rule: MixedRule
+) -> None:
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    shown = [("ada", "a", 0), ("ada", "b", 1), ("bob", "a", 0), ("cleo", "b", 1)]
+    for n, (user, variant, day) in enumerate(shown):
+        row: dict[str, Any] = {
+            "impression_id": f"i{n}",
+            "user_id": user,
+            "variant": variant,
+            "experiment": "demo",
+        }
+        row["shown_at"] = START + timedelta(days=day, minutes=n)
+        insert(connection, metadata, [("impressions", row)])
+    rollup = Rollup(DEFINITION, LOGS, Cleaning(two_variants=rule))
+    rollup.refresh(connection.engine)
+    days = [(START + timedelta(days=n)).date() for n in range(2)]
+    question = Question(("impressions",))
+    both = read_days(connection, rollup, question, *days)
+    assert {group.variant: m.n for group, m in both.groups.items()} == {"a": 1, "b": 1}
+    first_alone = read_days(connection, rollup, question, days[0], days[0])
+    assert {group.variant: m.n for group, m in first_alone.groups.items()} == {"a": 2}
 
 
 def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
