@@ -43,7 +43,9 @@ class TrainingRecipe:
 
     Attributes:
         steps: optimizer steps.
-        stages: crop size and batch size over the run; small crops first, because most is learnt there.
+        stages: crop size and batch size over the run. Small crops first, because they are cheap; full size
+            long enough in the end, because a small crop has too few places for deep Gram matrices: crops
+            of 128 px of a style picture itself are 1.7 from its own target at relu5_1 (192 px: 0.4).
         styles_per_crop: pictures of a batch that share one crop, in different styles.
         photo_px: short side of the photos that crops are taken from.
         augmentation, curriculum, losses: see their classes.
@@ -61,7 +63,7 @@ class TrainingRecipe:
     """
 
     steps: int = 6000
-    stages: tuple[Stage, ...] = (Stage(0.0, 128, 4), Stage(0.75, 192, 4), Stage(0.95, 256, 2))
+    stages: tuple[Stage, ...] = (Stage(0.0, 128, 4), Stage(0.5, 192, 4), Stage(0.65, 256, 2))
     styles_per_crop: int = 2
     photo_px: int = 256
     augmentation: Augmentation = field(default_factory=Augmentation)
