@@ -8,7 +8,7 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font-size:16px;line-height:1.55;
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-main{max-width:1000px;margin:0 auto;padding:40px 20px 64px}
+main{max-width:1180px;margin:0 auto;padding:40px 20px 64px}
 h1{font-size:clamp(1.5rem,1.2rem + 1.6vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 18px;
 text-wrap:balance;overflow-wrap:anywhere}
 h2{font-size:1.12rem;margin:0 0 4px}
@@ -31,7 +31,7 @@ border-radius:99px;padding:1px 11px;margin:0 0 10px}
 .table:focus-visible,summary:focus-visible{outline:2px solid var(--plot-1,#0b6bcb);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:6px}
-th,td{padding:7px 13px 7px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
+th,td{padding:7px 11px 7px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:last-child,td:last-child{padding-right:0}
 th{font-weight:600}thead th{color:var(--soft);font-size:.82rem}
 th[scope=row]{white-space:normal;min-width:8em;max-width:24em;overflow-wrap:anywhere;line-height:1.3}

@@ -16,6 +16,7 @@ from analytics.tables import Table, days_table, split_table, variants_table
 from analytics.wording import (
     MISSING,
     capitalized,
+    chance,
     confidence,
     count,
     p_value,
@@ -23,6 +24,7 @@ from analytics.wording import (
     percent_span,
     signed_amount,
     signed_span,
+    variance_cut,
 )
 
 MIXED_SHARE = 0.01
@@ -124,8 +126,8 @@ def effects_table(result: Result, *, is_brief: bool = False) -> Table:
                 percent_span(*effect.relative_ci) if effect.relative_ci else MISSING,
                 p_value(effect.p),
                 p_value(effect.p_adjusted),
-                _share(effect.posterior.chance_to_win if effect.posterior else None),
-                _share(effect.variance_reduction),
+                chance(effect.posterior.chance_to_win if effect.posterior else None),
+                variance_cut(effect.variance_reduction),
             )
         )
     sure, look = confidence(result.alpha), look_words(result.look)

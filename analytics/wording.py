@@ -48,6 +48,20 @@ def percent_span(low: float | None, high: float | None) -> str:
     return MISSING if low is None or high is None else f"{_tenths(low)} to {_tenths(high)}%"
 
 
+def chance(value: float | None) -> str:
+    """A probability to a tenth of a percent; one that is not quite sure does not read as if it were."""
+    if value is None:
+        return MISSING
+    if 0.0005 <= value < 0.9995:
+        return f"{100 * value:.1f}%"
+    return "< 0.1%" if value < 0.5 else "> 99.9%"
+
+
+def variance_cut(value: float | None) -> str:
+    """The share of the variance that is gone: `43.1%`, `−0.2%` where it grew."""
+    return MISSING if value is None else f"{100 * value:z.1f}%".replace("-", "−")
+
+
 def p_value(p: float | None) -> str:
     """`0.032`, or `< 0.0001`."""
     if p is None:

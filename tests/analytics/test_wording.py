@@ -5,6 +5,7 @@ import pytest
 from analytics import CTR, Metric
 from analytics.wording import (
     amount,
+    chance,
     count,
     p_value,
     percent,
@@ -13,6 +14,7 @@ from analytics.wording import (
     signed_span,
     span,
     tick_amount,
+    variance_cut,
 )
 
 MEAN = Metric("clicks per user", "clicks", "users")
@@ -28,6 +30,14 @@ MEAN = Metric("clicks per user", "clicks", "users")
         (amount(3.14159, MEAN), "3.14"),
         (amount(1234567.0, MEAN), "1,234,567"),
         (amount(None, CTR), "–"),
+        (chance(0.9266), "92.7%"),
+        (chance(0.9999), "> 99.9%"),
+        (chance(0.0), "< 0.1%"),
+        (chance(None), "–"),
+        (variance_cut(0.431), "43.1%"),
+        (variance_cut(-0.002), "−0.2%"),
+        (variance_cut(-0.0000257), "0.0%"),
+        (variance_cut(None), "–"),
         (span(0.0452, 0.051, CTR), "4.52 to 5.10%"),
         (span(0.00258, 0.0123, CTR), "0.26 to 1.23%"),
         (signed_amount(-0.0179, CTR), "−1.79"),
