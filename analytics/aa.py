@@ -54,9 +54,26 @@ class AaTest:
     is_sound: bool | None = None
     why_none: str | None = None
 
+    @property
+    def conclusion(self) -> str:
+        """What it says, in words."""
+        if self.rate is None or self.rate_low is None or self.rate_high is None:
+            return f"Nothing can be said about {self.metric.title}: {self.why_none}."
+        found = (
+            f"{self.n_users:,} users split at random {self.runs:,} times: a difference in "
+            f"{self.metric.title} was found in {100 * self.rate:.1f}% of the splits (95% interval {100 * self.rate_low:.1f} to "
+            f"{100 * self.rate_high:.1f}%), where chance alone finds {100 * self.alpha:g}%"
+        )
+        if self.is_sound:
+            return f"{found}. The metric can be trusted with this analysis."
+        return (
+            f"{found}. Do not trust the metric with this analysis: look for a few users who decide "
+            "everything, or for rows that are not users."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON."""
-        return asdict(self)
+        return asdict(self) | {"conclusion": self.conclusion}
 
 
 def aa_test(

@@ -153,6 +153,7 @@ class Experiment:
             variant: whose users; the control's when none is named.
         Raises:
             InvalidRequest: there is no such metric, or the source holds nothing but sums.
+            UnknownVariant: nobody is in the variant.
         """
         measures, data = self._sums(())
         known = {m.metric.name: m.metric for m in measures}
@@ -162,6 +163,8 @@ class Experiment:
         units = data.units(known[name].columns)
         whose = variant or self.control or default_control(units.variant)
         here = units.variant == whose
+        if not here.any():
+            raise UnknownVariant(whose, set(units.variant.tolist()))
         columns = {column: values[here] for column, values in units.columns.items()}
         of_variant = Units(units.user[here], units.variant[here], columns)
         return aa_test(of_variant, known[name], np.random.default_rng(seed), runs=runs)

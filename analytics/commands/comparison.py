@@ -1,4 +1,4 @@
-"""`analytics compare`, `report`, `funnel` and `srm`: one analysis, and the parts of it one asks for."""
+"""`analytics compare`, `report`, `funnel`, `srm` and `aa`: one analysis, and the parts of it one asks for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analytics.commands.options import Where, asks_where, read_metrics, split
 from analytics.errors import InvalidRequest, UnknownVariant, UnreadableSource
 
 if TYPE_CHECKING:
-    from analytics.experiment import LookPlan
+    from analytics.experiment import Experiment, LookPlan
     from analytics.outcome import Measure, Result
 
 Control = Annotated[str | None, typer.Option(help="Default: the variant `control`, else `original`.")]
@@ -172,9 +172,33 @@ def srm(where: Where, segment: Segments = None, as_json: AsJson = False) -> None
         raise typer.Exit(1)
 
 
+@asks_where
+def aa(
+    where: Where,
+    metric: Metrics = None,
+    cap: Cap = None,
+    covariate: Covariates = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Whose users; default: the variant `control`, else `original`.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, max=100_000, help="How often they are split.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Is the metric sound? Split one variant's users at random, often; ends with 1 if too much is found."""
+    experiment = _experiment(where, None, _measures(metric, None, covariate, cap))
+    found = experiment.aa(variant=variant, runs=runs, seed=seed)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        typer.echo(found.conclusion)
+    if found.is_sound is False:
+        raise typer.Exit(1)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (compare, report, funnel, srm):
+    for command in (compare, report, funnel, srm, aa):
         app.command()(command)
 
 
@@ -242,14 +266,7 @@ def _analyze(
     planned_users: int = 10_000,
     pairs: Any = "control",
 ) -> Result:
-    from analytics.definition import read_definition
-    from analytics.experiment import Experiment
-
-    source = where.source()
-    definition = read_definition(where.definition) if where.definition else None
-    name = where.experiment or (definition.name if definition else "")
-    experiment = Experiment(name, source, metrics, control, where.shares(), definition, where.cleaning())
-    return experiment.analyze(
+    return _experiment(where, control, metrics).analyze(
         _look(look),
         correction=correction,
         segments=segment or (),
@@ -257,6 +274,16 @@ def _analyze(
         planned_users=planned_users,
         pairs=pairs,
     )
+
+
+def _experiment(where: Where, control: str | None, metrics: Sequence[Measure]) -> Experiment:
+    from analytics.definition import read_definition
+    from analytics.experiment import Experiment
+
+    source = where.source()
+    definition = read_definition(where.definition) if where.definition else None
+    name = where.experiment or (definition.name if definition else "")
+    return Experiment(name, source, metrics, control, where.shares(), definition, where.cleaning())
 
 
 def _measures(

@@ -308,6 +308,24 @@ def test_the_split_is_checked_and_ends_with_1_when_it_is_broken(
     assert "Do not believe these numbers yet" in capsys.readouterr().out
 
 
+def test_a_sound_metric_passes_aa_and_one_that_a_single_user_decides_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(8)
+    spent = np.append(rng.exponential(1.0, 299), 1e6)
+    users = pd.DataFrame({"user_id": np.arange(300).astype(str), "variant": "control", "spent": spent})
+    users["impressions"] = 1 + rng.poisson(9, 300)
+    users["clicks"] = rng.binomial(users["impressions"], 0.2)
+    users.to_parquet(tmp_path / "totals.parquet")
+    source = ("--totals", str(tmp_path / "totals.parquet"), "--runs", "400")
+    assert run(monkeypatch, "aa", *source, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["is_sound"] is True
+    assert run(monkeypatch, "aa", *source, "--metric", "spent=spent/users") == 1
+    assert "Do not trust the metric" in capsys.readouterr().out
+    assert run(monkeypatch, "aa", *source, "--metric", "spent=spent/users", "--variant", "nobody") == 2
+    assert "only 'control'" in capsys.readouterr().err
+
+
 def test_a_report_is_written_as_html_or_markdown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs: dict[str, Path]
 ) -> None:
