@@ -61,8 +61,9 @@ class AaTest:
             return f"Nothing can be said about {self.metric.title}: {self.why_none}."
         found = (
             f"{self.n_users:,} users split at random {self.runs:,} times: a difference in "
-            f"{self.metric.title} was found in {100 * self.rate:.1f}% of the splits (95% interval {100 * self.rate_low:.1f} to "
-            f"{100 * self.rate_high:.1f}%), where chance alone finds {100 * self.alpha:g}%"
+            f"{self.metric.title} was found in {100 * self.rate:.1f}% of the splits "
+            f"(95% interval {100 * self.rate_low:.1f} to {100 * self.rate_high:.1f}%), "
+            f"where chance alone finds {100 * self.alpha:g}%"
         )
         if self.is_sound:
             return f"{found}. The metric can be trusted with this analysis."
