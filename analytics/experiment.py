@@ -153,7 +153,7 @@ class Experiment:
             variant: whose users; the control's when none is named.
         Raises:
             InvalidRequest: there is no such metric, or the source holds nothing but sums.
-            UnknownVariant: nobody is in the variant.
+            UnknownVariant: there are users, but none in the variant.
         """
         measures, data = self._sums(())
         known = {m.metric.name: m.metric for m in measures}
@@ -163,7 +163,7 @@ class Experiment:
         units = data.units(known[name].columns)
         whose = variant or self.control or default_control(units.variant)
         here = units.variant == whose
-        if not here.any():
+        if len(here) and not here.any():
             raise UnknownVariant(whose, set(units.variant.tolist()))
         columns = {column: values[here] for column, values in units.columns.items()}
         of_variant = Units(units.user[here], units.variant[here], columns)

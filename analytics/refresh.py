@@ -283,14 +283,13 @@ class Refreshing:
     def _add_to_totals(self, rows: sa.Table, sign: int, *, has_many_days: bool) -> None:
         """Adds the rows to their users' totals, or takes them away; what they did before has to be found."""
         totals, quantities = self.tables.user_totals, self.tables.quantities
-        numbers = [rows.c[name] * sign for name in quantities]
-        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, rows.c.first_ms, SOLE_SQL)
+        numbers: list[sa.ColumnElement[Any]] = [rows.c[name] * sign for name in quantities]
+        first_ms: sa.ColumnElement[Any] = rows.c.first_ms
+        keys = (rows.c.variant, rows.c.user_id)
         if has_many_days:  # within a day a user has one row a variant already
-            sums = [sa.func.sum(number) for number in numbers]
-            first_ms = sa.func.min(rows.c.first_ms)
-            query = sa.select(self._id, rows.c.user_id, rows.c.variant, *sums, first_ms, SOLE_SQL)
-            query = query.group_by(rows.c.variant, rows.c.user_id)
-        query = query.where(rows.c.variant != NOBODY)
+            numbers, first_ms = [sa.func.sum(number) for number in numbers], sa.func.min(first_ms)
+        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, first_ms, SOLE_SQL)
+        query = query.where(rows.c.variant != NOBODY).group_by(*(keys if has_many_days else ()))
         dialect = self.connection.dialect.name
         names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
         statement = insert_or_update(dialect, totals).from_select(names, query)
@@ -381,7 +380,7 @@ class Refreshing:
         """Impressions of the span that broke a rule for single ones; none where all rows of the log count."""
         dialect, part = self.connection.dialect.name, span.part(self.rules)
         n_kept = self.connection.scalar(
-            sa.select(sa.func.sum(new.c.impressions)).where(new.c.variant != NOBODY)
+            sa.select(sa.func.coalesce(sa.func.sum(new.c.impressions), 0)).where(new.c.variant != NOBODY)
         )
         if part is None or n_kept == self.raw_rows.get((IMPRESSIONS, span.key)):
             return {}

@@ -324,6 +324,9 @@ def test_a_sound_metric_passes_aa_and_one_that_a_single_user_decides_does_not(
     assert "Do not trust the metric" in capsys.readouterr().out
     assert run(monkeypatch, "aa", *source, "--metric", "spent=spent/users", "--variant", "nobody") == 2
     assert "only 'control'" in capsys.readouterr().err
+    users.head(0).to_parquet(tmp_path / "totals.parquet")
+    assert run(monkeypatch, "aa", *source) == 0
+    assert "Nothing can be said about click-through" in capsys.readouterr().out
 
 
 def test_a_report_is_written_as_html_or_markdown(

@@ -162,6 +162,26 @@ def test_totals_and_funnel_are_those_of_the_raw_logs(
         connection.commit()
 
 
+@pytest.mark.parametrize("keys", [True, False])
+@pytest.mark.parametrize("n_whole", [0, 1])
+def test_impressions_that_nobody_saw_are_in_the_funnel_whether_or_not_others_count(
+    connection: sa.Connection, n_whole: int, keys: bool
+) -> None:
+    metadata = tables(keys=keys)
+    metadata.create_all(connection)
+    users = [" ", " ", *["ada"] * n_whole]
+    events = [
+        ("impressions", {"impression_id": f"i{n}", "user_id": user, "variant": "a", "experiment": "demo"})
+        for n, user in enumerate(users)
+    ]
+    insert(connection, metadata, [(name, row | {"shown_at": START}) for name, row in events])
+    rollup = Rollup(DEFINITION, LOGS)
+    rollup.refresh(connection.engine)
+    read = read_totals(connection, rollup, QUESTION)
+    found = read.funnel["impressions"]
+    assert (found.rows, found.dropped["missing_ids"], found.kept) == (2 + n_whole, 2, n_whole)
+
+
 def test_days_alone_are_an_experiment_of_these_days(connection: sa.Connection) -> None:
     metadata = tables(keys=True)
     metadata.create_all(connection)
