@@ -114,7 +114,8 @@ class Knowledge:
         sums; replaying a log without the user gives what they would be.
         """
         with self.lock:
-            self._owes_replay |= self._memory.knows(user_id)
+            is_read_anew = self._arrived is not None  # and what that knows of the user cannot be seen yet
+            self._owes_replay |= is_read_anew or self._memory.knows(user_id)
             self.learn(lambda memory: memory.forget(user_id))
 
     def refresh(self) -> bool:

@@ -350,13 +350,32 @@ def test_many_users_forgotten_one_after_the_other_cost_one_reading_of_the_log(
     assert len(read) == 2, "whoever was never seen moved nothing"
 
 
-def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The moments as of which the log is read from now on."""
+def test_a_user_of_another_process_forgotten_while_the_log_is_read_is_gone_after_the_next_reading(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, other = open_engine(), open_engine()
+    engine.decide("grace", PRODUCTS, now=NOW - timedelta(hours=2))
+    other.decide("ada", PRODUCTS, now=NOW - timedelta(hours=1))
+    read = count_readings(monkeypatch, meanwhile=lambda: engine.forget("ada"))
+    engine.forget("grace")
+    engine.refresh()
+    engine.clock = engine._knowledge._clock = lambda: NOW + REPLAY_EVERY
+    engine.refresh()
+    assert len(read) == 2
+
+
+def count_readings(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
+) -> list[datetime]:
+    """The moments as of which the log is read from now on; `meanwhile` happens during the first reading."""
     read: list[datetime] = []
 
     def counted(session: Session, *, since: datetime, until: datetime) -> object:
+        log = read_log(session, since=since, until=until)
         read.append(until)
-        return read_log(session, since=since, until=until)
+        if len(read) == 1:
+            meanwhile()
+        return log
 
     monkeypatch.setattr("personalize.knowledge.read_log", counted)
     return read
