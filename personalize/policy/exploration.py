@@ -25,9 +25,9 @@ class Exploration:
     noise does as well as none. What pays is optimism about styles of which the shop knows little, so that
     a new style is tried at once: with 0.5 a new style gets too little and with 1 more than it is worth in
     worlds of few clicks, where capture is the same for both. Where looks tell nothing, or clicks come late,
-    optimism is not enough: a launch share of a half brings new styles near what the best choice would give
-    them, and costs no capture that could be seen. All in all the probabilities are a closed form, which is
-    what is logged.
+    optimism is not enough: with a launch share of a half new styles get at least 0.8 of what the best choice
+    would give them in every world; capture moves by -0.02 to +0.02, which is what the draws alone do. All in
+    all the probabilities are a closed form, which is what is logged.
     Chosen by measurement in `personalize.simulate`.
     """
 
