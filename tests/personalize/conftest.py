@@ -1,17 +1,43 @@
-"""A shop with a week behind it, for whatever is done to a log at night."""
+"""A small new shop for the engine, and one with a week behind it for whatever is done to a log at night."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from factories import NOW, make_experiment, make_product, make_styles
 from recorded import AS_OF, OpenShop, record_week
-from sqlalchemy import Engine
+from small_shop import PRODUCTS, STYLES, OpenEngine
+from sqlalchemy import Engine as Database
 
-from personalize.data.database import open_database
+from personalize.data.database import open_database, writing
+from personalize.engine import Engine
 from personalize.retrain import retrain
 from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
+
+
+@pytest.fixture
+def open_engine(database_url: str, tmp_path: Path) -> Iterator[OpenEngine]:
+    """Opens engines on one database with three products, three styles and the experiment `demo`."""
+    database = open_database(database_url)
+    with writing(database) as session:
+        make_styles(session, *STYLES)
+        for product_id in PRODUCTS:
+            make_product(session, product_id, category=product_id.split("-")[0])
+        make_experiment(session, "demo", "original", "popular", "personal")
+    database.dispose()
+    opened: list[Engine] = []
+
+    def open_one(seed: int = 0, **settings: object) -> Engine:
+        chosen = Settings(data_dir=tmp_path, database_url=database_url, **settings)  # type: ignore[arg-type]
+        opened.append(Engine.open(chosen, clock=lambda: NOW, seed=seed))
+        return opened[-1]
+
+    yield open_one
+    for engine in opened:
+        engine.close()
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +52,7 @@ def recorded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def open_shop(recorded: Path, tmp_path: Path) -> OpenShop:
     """Opens the recorded shop in a data folder of the test's own."""
 
-    def open_one(**values: object) -> tuple[Engine, Settings]:
+    def open_one(**values: object) -> tuple[Database, Settings]:
         settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
         if not settings.sqlite_path.exists():
             shutil.copyfile(recorded, settings.sqlite_path)
