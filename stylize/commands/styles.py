@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def styles(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a contact sheet (PNG or JPEG) here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a contact sheet here (PNG, JPEG).")
+    ] = None,
     photo: Annotated[Path | None, typer.Option(help="Show this photo in every style on the sheet.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     checkpoint: CheckpointOption = None,
