@@ -70,8 +70,8 @@ def pairs_of_log(
     shown = marked_impressions(sql, tables, cleaning, experiment, part, keys_are_known=judges_keys)
     named = [shown.c.user, *([] if tables.names.variant is None else [shown.c.variant])]
     day = [sql.day(shown.c.at).label("day")] if by_day else []
-    is_small = part is not None and part.is_small
-    query = _summed(sql, tables, cleaning, shown, [*named, *day], is_small=is_small)
+    sums_of = _summed_apart if part is not None and part.is_small else _summed_beside
+    query = sums_of(sql, tables, cleaning, shown, [*named, *day])
     columns = tuple(name for log, _ in tables.outcomes for name in log.columns)
     dropped = tuple(dropped_name(log.name, why) for log, _ in tables.outcomes for why in MET_REASONS)
     if tables.names.variant is None:
@@ -90,30 +90,42 @@ def dropped_name(log: str, reason: int) -> str:
     return f"{log}_{OUTCOME_RULES[reason - 1]}"
 
 
-def _summed(
-    sql: Sql,
-    tables: LogTables,
-    cleaning: Cleaning,
-    shown: sa.Subquery,
-    keys: Sequence[Column],
-    *,
-    is_small: bool,
+def _summed_beside(
+    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
 ) -> sa.Select[Any]:
-    """Outcomes are gathered by impression first; then the impressions are read once, beside them.
-
-    Args:
-        is_small: look at the impressions that can count and at their outcomes alone; none is `broken`.
-    """
+    """Outcomes are gathered by impression first; then all impressions are read once, beside them."""
     source: sa.FromClause = shown
-    sums = _shown_sums(sql, tables, shown, can_be_broken=not is_small)
+    sums = _shown_sums(sql, tables, shown, can_be_broken=True)
     for log, table in tables.outcomes:
-        met = _by_impression(sql, log, table, cleaning, shown.alias("among") if is_small else None)
+        met = _by_impression(sql, log, table, cleaning, None)
         can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
         source = source.outerjoin(met, can_meet)
         fates = _fates(sql, log, tables, cleaning, shown, met)
         sums += [sa.func.coalesce(sa.func.sum(n), 0).label(name) for name, n in fates.items()]
-    query = sa.select(*keys, *sums).select_from(source).group_by(*keys)
-    return query.where(shown.c.reason == 0) if is_small else query
+    return sa.select(*keys, *sums).select_from(source).group_by(*keys)
+
+
+def _summed_apart(
+    sql: Sql, tables: LogTables, cleaning: Cleaning, shown: sa.Subquery, keys: Sequence[Column]
+) -> sa.Select[Any]:
+    """The few impressions that can count are counted alone, and what their outcomes come to is added.
+
+    The many rows that have to be sorted by user stay narrow so. None is `broken`.
+    """
+    sums = _shown_sums(sql, tables, shown, can_be_broken=False)
+    counted = sa.select(*keys, *sums).where(shown.c.reason == 0).group_by(*keys).subquery("counted")
+    source: sa.FromClause = counted
+    columns: list[Column] = list(counted.c)
+    for log, table in tables.outcomes:
+        met = _by_impression(sql, log, table, cleaning, shown.alias("among"))
+        fates = _fates(sql, log, tables, cleaning, shown, met)
+        can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
+        added = sa.select(*keys, *(sa.func.sum(n).label(name) for name, n in fates.items()))
+        by_key = added.select_from(shown.join(met, can_meet)).group_by(*keys).subquery(f"{log.name}_fates")
+        both = zip(list(by_key.c)[: len(keys)], counted.c, strict=False)
+        source = source.outerjoin(by_key, sa.and_(*(one == other for one, other in both)))
+        columns += [sa.func.coalesce(by_key.c[name], 0).label(name) for name in fates]
+    return sa.select(*columns).select_from(source)
 
 
 def _shown_sums(
@@ -144,7 +156,7 @@ def _by_impression(
     columns = [rows.c.id, n_rows, sa.func.min(rows.c.at).label("at"), *sql.gathered(_gathered(log, rows))]
     query = sa.select(*columns).group_by(rows.c.id)
     if among is not None:
-        query = query.select_from(rows.join(among, among.c.id == rows.c.id))
+        query = query.where(rows.c.id.in_(sa.select(among.c.id)))
     return query.subquery(f"{log.name}_met")
 
 

@@ -27,6 +27,12 @@ from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupT
 from analytics.spans import EDGES, WHOLE, Span, day_span, days_between, iso_day
 
 IMPRESSIONS = "impressions"
+
+SORTING, WRITING = 4_000, 64_000
+"""Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be
+sorted in threads beside; to write, a day touches most pages of the user days, and within 2 MB each would be
+read again and again."""
+
 SOLE_SQL: sa.ColumnElement[Any] = sa.literal_column(str(SOLE))
 
 
@@ -77,9 +83,8 @@ class Refreshing:
     ) -> Refreshing:
         """Find the logs and the rollup; one made with other settings is emptied."""
         if connection.dialect.name == "sqlite":
-            # a day touches most pages of the user days; within 2 MB SQLite would read each again and again
-            connection.exec_driver_sql("PRAGMA cache_size = -64000")
             connection.exec_driver_sql("PRAGMA temp.cache_size = -64000")
+            connection.exec_driver_sql("PRAGMA threads = 2")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
         tables = RollupTables.of(pairs.columns, pairs.dropped)
@@ -225,13 +230,20 @@ class Refreshing:
         users = sa.select(TOUCHED.c.user_id).where(TOUCHED.c.day == span.key) if is_touched else None
         new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
         with temporary(self.connection, new), temporary(self.connection, old):
+            self._reserve(WRITING if span.key == WHOLE else SORTING)
             self._fill(new, span, users)
+            self._reserve(WRITING)
             if has_old:
                 self._take_out(old, span, users)
             self._count_dropped(new, old, span, is_touched=is_touched)
             self._put_in(new, span)
             if has_old:
                 self._find_first_again(new, old)
+
+    def _reserve(self, kilobytes: int) -> None:
+        """The memory that SQLite may use for pages, and for a sort before it begins another run."""
+        if self.connection.dialect.name == "sqlite":
+            self.connection.exec_driver_sql(f"PRAGMA cache_size = -{kilobytes}")
 
     def _put_in(self, new: sa.Table, span: Span) -> None:
         days = self.tables.user_days
