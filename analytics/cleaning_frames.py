@@ -91,13 +91,15 @@ def clean(impressions: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame], clean
 def clean_totals(rows: pd.DataFrame, quantities: list[str], cleaning: Cleaning) -> CleanFrame:
     """The rows of the users who count, from a table of totals; several rows of one user are added up later.
 
-    The funnel's log is `totals`, and its rules are missing_ids, two_variants and bots.
+    The funnel's log is `totals`, and its rules are missing_ids, two_variants and, where the totals have
+    impressions, bots.
 
     Raises:
         InvalidRequest: `two_variants="first"`, which totals cannot tell.
     """
     own = _by_itself(rows, ["user", "variant"], "", cleaning, None)
-    reason = _judge_users(rows, own, cleaning, weights=rows["impressions"].to_numpy(float))
+    shown = rows["impressions"].to_numpy(float) if "impressions" in rows else np.zeros(len(rows))
+    reason = _judge_users(rows, own, cleaning, weights=shown)
     kept = rows.loc[reason == 0, ["user", "variant", *quantities]]
     users = {rule: _n_users(rows, reason == code) for rule, code in _USER_RULES.items()}
     funnel = Funnel((_log_funnel("totals", reason, IMPRESSION_RULES),), _n_pairs(kept), users)

@@ -3,7 +3,7 @@
 events       one row an impression: user, variant, clicked, and where known impression_id and shown_at
 impressions  one row an impression: impression_id, user, variant, and where known shown_at
 clicks       one row a click: impression_id, and where known event_id and clicked_at
-totals       one row a user: user, variant, clicks, impressions, and any further quantities
+totals       one row a user: user, variant, and quantities such as clicks, impressions and orders
 users        one row a user: user, and whatever is asked for: quantities from before, segments
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("clicks", "impressions", "purchases")
 
-TOTALS = ("purchases", "revenue")
+TOTALS = ("clicks", "impressions", "purchases", "revenue")
 """Quantities that are read from the totals where they are there, whether asked for or not."""
 
 
@@ -132,9 +132,11 @@ class Tables:
 
     def _read_totals(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
         frame, source = read_table(table)
-        columns = ("clicks", "impressions", *TOTALS, *plain_columns(question.columns))
-        rows = self._keyed(frame, source, ("user", "variant", *columns[:2]), (*columns, *question.segments))
-        quantities = [name for name in dict.fromkeys(columns) if name in rows]
+        asked = plain_columns(question.columns)
+        wanted = ("user", "variant", *(asked if self.users is None else ()))
+        columns = dict.fromkeys((*TOTALS, *asked))
+        rows = self._keyed(frame, source, wanted, (*columns, *question.segments))
+        quantities = [name for name in columns if name in rows]
         for name in quantities:
             rows[name] = as_numbers(rows[name], source, is_count=name in COUNTS)
         return clean_totals(rows, quantities, cleaning), rows

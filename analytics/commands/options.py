@@ -53,7 +53,8 @@ class Where:
     totals: Annotated[
         Path | None,
         typer.Option(
-            help="CSV (.gz too) or Parquet, one row per user: user, variant, clicks, impressions.",
+            help="CSV (.gz too) or Parquet, one row per user: user, variant and what the metrics sum, "
+            "such as clicks and impressions.",
             rich_help_panel=DATA,
         ),
     ] = None

@@ -15,6 +15,7 @@ from analytics.errors import InvalidRows, MissingColumns, UnreadableSource
 from analytics.files import ColumnNames
 from analytics.frames import CleanUnits, Tables
 from analytics.grouped import Group, Question
+from analytics.metrics import Metric
 
 
 def events_of(days: UnitDays) -> pd.DataFrame:
@@ -211,6 +212,21 @@ def test_missing_columns_are_named_with_those_that_exist(tmp_path: Path) -> None
     with pytest.raises(
         MissingColumns, match="no column 'user', it has 'clicks', 'id', 'impressions', 'variant'"
     ):
+        read_totals(tmp_path / "t.csv")
+
+
+def test_totals_need_no_more_than_the_metric_asks_for(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,variant,orders\nu,a,2\nv,a,0\nw,b,1\n")
+    per_user = Metric("orders", "orders", "users")
+    found = read_totals(tmp_path / "t.csv", question=Question(per_user.columns)).groups(
+        Question(per_user.columns)
+    )
+    assert {group.variant: moments.totals["orders"] for group, moments in found.items()} == {"a": 2, "b": 1}
+
+
+def test_totals_without_what_the_metric_asks_for_are_refused_by_the_name_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,variant,orders\nu,a,2\n")
+    with pytest.raises(MissingColumns, match=r"t\.csv has no column 'clicks'"):
         read_totals(tmp_path / "t.csv")
 
 
