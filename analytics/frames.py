@@ -133,7 +133,8 @@ class Tables:
     def _read_totals(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
         frame, source = read_table(table)
         asked = plain_columns(question.columns)
-        wanted = ("user", "variant", *(asked if self.users is None else ()))
+        own = [name for name in asked if self.users is None or name in ("clicks", "impressions")]
+        wanted = ("user", "variant", *own)
         columns = dict.fromkeys((*TOTALS, *asked))
         rows = self._keyed(frame, source, wanted, (*columns, *question.segments))
         quantities = [name for name in columns if name in rows]

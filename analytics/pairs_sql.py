@@ -96,11 +96,9 @@ def _summed_beside(
     """Outcomes are gathered by impression first; then all impressions are read once, beside them."""
     source: sa.FromClause = shown
     sums = _shown_sums(sql, tables, shown, can_be_broken=True)
-    for log, table in tables.outcomes:
-        met = _by_impression(sql, log, table, cleaning, None)
-        can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
+    for log, _ in tables.outcomes:
+        met, can_meet, fates = _met(sql, log, tables, cleaning, shown, among=None)
         source = source.outerjoin(met, can_meet)
-        fates = _fates(sql, log, tables, cleaning, shown, met)
         sums += [sa.func.coalesce(sa.func.sum(n), 0).label(name) for name, n in fates.items()]
     return sa.select(*keys, *sums).select_from(source).group_by(*keys)
 
@@ -116,16 +114,29 @@ def _summed_apart(
     counted = sa.select(*keys, *sums).where(shown.c.reason == 0).group_by(*keys).subquery("counted")
     source: sa.FromClause = counted
     columns: list[Column] = list(counted.c)
-    for log, table in tables.outcomes:
-        met = _by_impression(sql, log, table, cleaning, shown.alias("among"))
-        fates = _fates(sql, log, tables, cleaning, shown, met)
-        can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
+    for log, _ in tables.outcomes:
+        met, can_meet, fates = _met(sql, log, tables, cleaning, shown, among=shown.alias("among"))
         added = sa.select(*keys, *(sa.func.sum(n).label(name) for name, n in fates.items()))
         by_key = added.select_from(shown.join(met, can_meet)).group_by(*keys).subquery(f"{log.name}_fates")
         both = zip(list(by_key.c)[: len(keys)], counted.c, strict=False)
         source = source.outerjoin(by_key, sa.and_(*(one == other for one, other in both)))
         columns += [sa.func.coalesce(by_key.c[name], 0).label(name) for name in fates]
     return sa.select(*columns).select_from(source)
+
+
+def _met(
+    sql: Sql,
+    log: OutcomeLog,
+    tables: LogTables,
+    cleaning: Cleaning,
+    shown: sa.Subquery,
+    *,
+    among: sa.FromClause | None,
+) -> tuple[sa.Subquery, Column, Rows]:
+    """The outcomes of each impression, when an impression meets them, and what becomes of them there."""
+    met = _by_impression(sql, log, dict(tables.outcomes)[log], cleaning, among)
+    can_meet = sa.and_(met.c.id == shown.c.id, shown.c.rank == 1, shown.c.reason == 0)
+    return met, can_meet, _fates(sql, log, tables, cleaning, shown, met)
 
 
 def _shown_sums(

@@ -217,17 +217,21 @@ def test_missing_columns_are_named_with_those_that_exist(tmp_path: Path) -> None
 
 def test_totals_need_no_more_than_the_metric_asks_for(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("user,variant,orders\nu,a,2\nv,a,0\nw,b,1\n")
-    per_user = Metric("orders", "orders", "users")
-    found = read_totals(tmp_path / "t.csv", question=Question(per_user.columns)).groups(
-        Question(per_user.columns)
-    )
+    question = Question(Metric("orders", "orders", "users").columns)
+    found = read_totals(tmp_path / "t.csv", question=question).groups(question)
     assert {group.variant: moments.totals["orders"] for group, moments in found.items()} == {"a": 2, "b": 1}
 
 
-def test_totals_without_what_the_metric_asks_for_are_refused_by_the_name_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("user,variant,orders\nu,a,2\n")
+@pytest.mark.parametrize("users", [None, "u.csv"])
+def test_totals_without_the_clicks_asked_for_are_refused_by_the_name_of_the_file(
+    tmp_path: Path, users: str | None
+) -> None:
+    """Clicks in the table of users are others: those from before."""
+    (tmp_path / "t.csv").write_text("user,variant,impressions\nu,a,2\n")
+    (tmp_path / "u.csv").write_text("user,clicks\nu,7\n")
+    tables = Tables(totals=tmp_path / "t.csv", users=users and tmp_path / users)
     with pytest.raises(MissingColumns, match=r"t\.csv has no column 'clicks'"):
-        read_totals(tmp_path / "t.csv")
+        tables.read(Cleaning(), CTR)
 
 
 def test_files_that_cannot_be_read_are_refused_in_a_sentence(tmp_path: Path) -> None:
