@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from analytics.cleaning import BLANKS
@@ -143,6 +144,11 @@ class Sql:
         """1 where a flag is set."""
         is_boolean = isinstance(column.type, sa.Boolean)
         return sa.case((column.is_(True) if is_boolean else column != 0, 1), else_=0)
+
+
+def insert_or_update(dialect: str, table: sa.Table) -> Any:
+    """`INSERT ... ON CONFLICT`, which the two dialects spell alike and SQLAlchemy does not."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def _ms(duration: timedelta) -> int:

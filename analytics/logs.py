@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from analytics.errors import MissingColumns, UnreadableSource
 
+IMPRESSIONS = "impressions"
+"""The quantity that counts impressions, and the name of their log in the funnel."""
+
 
 @dataclass(frozen=True)
 class OutcomeLog:

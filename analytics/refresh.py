@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from analytics.cleaning import Cleaning
-from analytics.cleaning_sql import (
-    MET_REASONS,
-    broken_reasons,
-    outcome_reasons,
-    reasons_at_the_edges,
-)
 from analytics.definition import DAY, Definition
-from analytics.dialect import Sql
-from analytics.logs import EventLogs, LogTables
-from analytics.pairs_sql import dropped_name, pairs_of_log
+from analytics.dialect import Sql, insert_or_update
+from analytics.logs import IMPRESSIONS, EventLogs, LogTables
+from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
+from analytics.rollup_funnel import RollupFunnel
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
-from analytics.spans import EDGES, WHOLE, Span, day_span, days_between, iso_day
-
-IMPRESSIONS = "impressions"
+from analytics.spans import WHOLE, Span, day_span, days_between, iso_day
 
 SORTING, WRITING = 4_000, 64_000
 """Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be
@@ -42,11 +34,6 @@ class Refresh:
 
     days: tuple[str, ...]
     is_rebuilt: bool
-
-
-def insert_or_update(dialect: str, table: sa.Table) -> Any:
-    """`INSERT ... ON CONFLICT`, which the two dialects spell alike and SQLAlchemy does not."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 @contextmanager
@@ -83,7 +70,8 @@ class Refreshing:
     ) -> Refreshing:
         """Find the logs and the rollup; one made with other settings is emptied."""
         if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA temp.cache_size = -64000")
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{WRITING}")
+            connection.exec_driver_sql(f"PRAGMA temp.cache_size = -{WRITING}")
             connection.exec_driver_sql("PRAGMA threads = 2")
         logs = LogTables.find(connection, names)
         pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
@@ -115,7 +103,7 @@ class Refreshing:
         if changed:
             self._tidy()
             self._store_counts(now)
-        self._count_the_edges()
+        self._funnel.count_edges(*self._window())
         return Refresh(tuple(sorted({iso_day(day) for _, day in changed})), self.is_rebuilt)
 
     def _fold_days(self, changed: set[tuple[str, int]], known: set[int]) -> None:
@@ -235,7 +223,9 @@ class Refreshing:
             self._reserve(WRITING)
             if has_old:
                 self._take_out(old, span, users)
-            self._count_dropped(new, old, span, is_touched=is_touched)
+            if not is_touched:
+                self._funnel.count_impressions(new, span, self.raw_rows.get((IMPRESSIONS, span.key)))
+            self._funnel.count_outcomes(new, old, span)
             self._put_in(new, span)
             if has_old:
                 self._find_first_again(new, old)
@@ -251,6 +241,12 @@ class Refreshing:
         kept = sa.select(self._id, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
         self._add_to_totals(new, 1, has_many_days=span.key == WHOLE)
+
+    @property
+    def _funnel(self) -> RollupFunnel:
+        return RollupFunnel(
+            self.connection, self.tables, self.rollup_id, self.logs, self.rules, self.definition.name
+        )
 
     @property
     def _id(self) -> sa.ColumnElement[Any]:
@@ -367,61 +363,3 @@ class Refreshing:
         self.connection.execute(
             totals.update().where(mine, totals.c.user_id.in_(several)).values(place=place)
         )
-
-    # -- the funnel
-
-    def _count_dropped(self, new: sa.Table, old: sa.Table, span: Span, *, is_touched: bool) -> None:
-        """Brings the rows that each rule dropped up to date."""
-        table = self.tables.dropped_rows
-        counts: dict[tuple[str, int], int] = {}
-        if not is_touched:
-            here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
-            self.connection.execute(table.delete().where(*here))
-            counts |= self._broken(new, span)
-        for rows, sign in ((new, 1), (old, -1)):
-            sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
-            sums = sums.where(rows.c.variant != NOBODY)
-            found = dict(zip(self.tables.dropped, self.connection.execute(sums).one(), strict=True))
-            for log, _ in self.logs.outcomes:
-                for reason in MET_REASONS:
-                    n = found[dropped_name(log.name, reason)] or 0
-                    counts[log.name, reason] = counts.get((log.name, reason), 0) + sign * int(n)
-        self._shift({(log, span.key, reason): n for (log, reason), n in counts.items()})
-
-    def _broken(self, new: sa.Table, span: Span) -> dict[tuple[str, int], int]:
-        """Impressions of the span that broke a rule for single ones; none where all rows of the log count."""
-        dialect, part = self.connection.dialect.name, span.part(self.rules)
-        n_kept = self.connection.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(new.c.impressions), 0)).where(new.c.variant != NOBODY)
-        )
-        if part is None or n_kept == self.raw_rows.get((IMPRESSIONS, span.key)):
-            return {}
-        query = broken_reasons(dialect, self.logs, self.rules, self.definition.name, part)
-        return {(IMPRESSIONS, reason): int(n) for reason, n in self.connection.execute(query)}
-
-    def _count_the_edges(self) -> None:
-        """Rows that belong to no day of the window, and what outcomes say for themselves."""
-        table, dialect, rules = self.tables.dropped_rows, self.connection.dialect.name, self.rules
-        edge = (table.c.rollup_id == self.rollup_id, table.c.day == EDGES)
-        self.connection.execute(table.delete().where(*edge))
-        counts: dict[tuple[str, int, int], int] = {}
-        start, end = self._window()
-        edges = rules.started_at or start, end
-        for query in reasons_at_the_edges(dialect, self.logs, rules, self.definition.name, *edges):
-            for reason, n in self.connection.execute(query):
-                counts[IMPRESSIONS, EDGES, reason] = counts.get((IMPRESSIONS, EDGES, reason), 0) + n
-        own = outcome_reasons(dialect, self.logs, rules)
-        for log, reason, n in [] if own is None else self.connection.execute(own):
-            counts[log, EDGES, reason] = n
-        self._shift(counts)
-
-    def _shift(self, counts: Mapping[tuple[str, int, int], int]) -> None:
-        table = self.tables.dropped_rows
-        for (log, day, reason), n in counts.items():
-            key = {"rollup_id": self.rollup_id, "log": log, "day": day, "reason": reason}
-            statement = insert_or_update(self.connection.dialect.name, table).values(**key, n_rows=n)
-            added = {"n_rows": table.c.n_rows + statement.excluded.n_rows}
-            if n:
-                self.connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=added))
-        empty = sa.and_(table.c.rollup_id == self.rollup_id, table.c.n_rows == 0)
-        self.connection.execute(table.delete().where(empty))

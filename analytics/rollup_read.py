@@ -13,10 +13,9 @@ from analytics.cleaning import Cleaning, Funnel
 from analytics.cleaning_sql import BOT, MET_REASONS, MIXED
 from analytics.errors import UnknownRollup
 from analytics.grouped import Question, UserRows, read_grouped
-from analytics.logs import LogTables
+from analytics.logs import IMPRESSIONS, LogTables
 from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
-from analytics.refresh import IMPRESSIONS
 from analytics.rollup import Rollup
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, RollupTables
 from analytics.spans import EDGES
