@@ -37,6 +37,7 @@ from personalize.data.records import (
     ShownStyle,
     StyleOnOffer,
 )
+from personalize.data.schema import ORIGINAL
 from personalize.data.users import erase_user, most_active_users
 from personalize.data.writer import GroupWriter
 from personalize.decisions import Decision, Ranking
@@ -413,6 +414,11 @@ class Engine:
     def styles(self) -> list[StyleOnOffer]:
         """The styles on offer, the original photo among them."""
         return list(self._styles)
+
+    def has_clicked(self, user_id: str) -> bool:
+        """Whether the user has clicked any style on offer, so that there is a taste to speak of."""
+        styles = [style.style_id for style in self._styles if style.style_id != ORIGINAL]
+        return any(clicked for _, clicked in self._knowledge.own_counts(user_id, styles, self.clock()))
 
     def featured_users(self, limit: int = 6) -> list[str]:
         """Users who clicked much under the personal policy, of tastes as different as there are."""

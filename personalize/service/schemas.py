@@ -157,7 +157,7 @@ class RankingAnswer(BaseModel):
 
     user_id: str
     product_id: str | None
-    model_version: str = Field(description="`popularity` for a user without a history.")
+    model_version: str = Field(description="The champion; `online` where there is none yet.")
     styles: list[RankedStyleOut]
 
 

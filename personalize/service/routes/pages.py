@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from personalize.data.records import CatalogueProduct
 from personalize.data.schema import ORIGINAL
 from personalize.decisions import Decision
+from personalize.engine import Engine
 from personalize.proof import compare_experiment, draw_comparison, plot_style_sheet
 from personalize.rendering import CARD_FORMAT, CARD_WIDTH_PX, PRODUCTS_PER_PAGE
 from personalize.service.dependencies import Backend, BackendDep, log_user
@@ -25,7 +26,6 @@ router = APIRouter(include_in_schema=False)
 
 DETAIL_WIDTH_PX = 800
 N_SHOPPERS = 6
-NEWCOMERS_MODEL = "online"
 NEWCOMERS = ("ada", "grace", "mary", "edsger")
 CURRENCY = "EUR"
 PLOT_STYLE_SECONDS = 3600
@@ -33,7 +33,11 @@ PLOT_STYLE_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Shopper:
-    """Somebody whose shop can be looked at; `taste` is the style that they are likeliest to click."""
+    """Somebody whose shop can be looked at.
+
+    Attributes:
+        taste: the title of the style that they are likeliest to click, None before their first click.
+    """
 
     user_id: str
     taste: str | None
@@ -155,17 +159,16 @@ async def explain_problem(name: str, backend: BackendDep) -> Response:
 async def _shoppers(backend: Backend, featured: list[str], chosen: str) -> list[Shopper]:
     """The featured shoppers with their taste, and the chosen one in front if not among them."""
     user_ids = featured if chosen in featured else [chosen, *featured[: N_SHOPPERS - 1]]
-    rankings = await asyncio.gather(
-        *(backend.call(backend.engine.rank, user_id, None, 1, explain=False) for user_id in user_ids)
-    )
+    tastes = await asyncio.gather(*(backend.call(_taste, backend.engine, user_id) for user_id in user_ids))
     return [
-        Shopper(
-            ranking.user_id,
-            ranking.styles[0].title if ranking.model_version != NEWCOMERS_MODEL else None,
-            ranking.user_id == chosen,
-        )
-        for ranking in rankings
+        Shopper(user_id, taste, user_id == chosen) for user_id, taste in zip(user_ids, tastes, strict=True)
     ]
+
+
+def _taste(engine: Engine, user_id: str) -> str | None:
+    if not engine.has_clicked(user_id):
+        return None
+    return engine.rank(user_id, k=1, explain=False).styles[0].title
 
 
 def _cards(backend: Backend, decisions: list[Decision]) -> list[Card]:

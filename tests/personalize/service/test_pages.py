@@ -30,6 +30,18 @@ def test_a_page_view_is_a_slate_with_an_impression_per_product(client: TestClien
     assert [one["impression_id"] for one in decisions] == impressions
 
 
+def test_a_shopper_has_a_taste_from_the_first_click_on(client: TestClient, user_id: str) -> None:
+    """With a champion or without one: here there is none."""
+    of_chosen = re.compile(rf"<b>{user_id}</b><small>([^<]+)</small>")
+    page = client.get("/", params={"shopper": user_id}, headers=HTML).text
+    assert of_chosen.findall(page) == ["no clicks yet"]
+    shown = re.findall(r'data-impression="(\w+)"', page)
+    events = [{"type": "click", "event_id": f"c-{one}", "impression_id": one} for one in shown]
+    assert client.post("/v1/events", json={"events": events}).status_code == 200
+    [taste] = of_chosen.findall(client.get("/", params={"shopper": user_id}, headers=HTML).text)
+    assert taste.startswith("likes ")
+
+
 def test_every_picture_on_the_page_can_be_had(client: TestClient, user_id: str) -> None:
     page = client.get("/", params={"shopper": user_id}, headers=HTML).text
     sources = [
