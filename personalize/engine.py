@@ -374,7 +374,7 @@ class Engine:
         return self._knowledge.refresh()
 
     def _write(self, job: Callable[[Session], T]) -> T:
-        return self._writer.submit(job).result()
+        return self._writer.write(job)
 
     # -- reading
 

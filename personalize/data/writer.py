@@ -1,4 +1,4 @@
-"""Group commit: many threads submit writes, one thread commits them together."""
+"""Group commit: what many threads write at once is committed together."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from personalize.data.database import in_transaction, is_unavailable, writing
 from personalize.errors import DatabaseUnavailable
@@ -31,12 +31,22 @@ class _Failed:
     error: Exception
 
 
-class GroupWriter:
-    """One thread that writes for all: what is queued is committed together, then acknowledged.
+class _AloneFailed(Exception):
+    """Carries how a job failed past the transaction that it takes back."""
 
-    A durable commit costs milliseconds whatever it holds, so the thread takes all that is waiting
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class GroupWriter:
+    """One writes for all: what is queued is committed together, then acknowledged.
+
+    A durable commit costs milliseconds whatever it holds, so a thread takes all that is waiting
     (up to `max_group` jobs), runs each in a savepoint and commits once. It never waits for a group
-    to fill. A future resolves after the commit that made its work durable.
+    to fill. Whoever comes to `write` while nobody writes does so without the thread, and without a
+    savepoint: two changes of threads are what a decision would wait for longest. A future resolves
+    after the commit that made its work durable.
 
     A job that raises fails alone. When the database itself fails (locked, disk full, server gone),
     every job of the group gets that error, nothing of the group is stored, and the thread goes on.
@@ -62,8 +72,29 @@ class GroupWriter:
         self._pending: deque[_Submitted[Any]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._writing: int | None = None
         self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
         self._thread.start()
+
+    def write(self, job: Callable[[Session], T]) -> T:
+        """What `job` returned, once it is durable.
+
+        Raises:
+            DatabaseUnavailable: the writer is closed, the queue stayed full, or the database failed.
+        """
+        with self._changed:
+            self._require_no_job_of_ours()
+            is_idle = self._writing is None and not self._pending and not self._closed
+            if is_idle:
+                self._writing = threading.get_ident()
+        if not is_idle:
+            return self.submit(job).result()
+        submitted = _Submitted(job, Future[T]())
+        try:
+            self._commit([submitted])
+        finally:
+            self._let_others_write()
+        return submitted.future.result()
 
     def submit(self, job: Callable[[Session], T]) -> Future[T]:
         """Queue a write; the future holds what `job` returned, once it is durable.
@@ -71,10 +102,9 @@ class GroupWriter:
         Raises:
             DatabaseUnavailable: the writer is closed, or the queue stayed full.
         """
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a job must not submit another job: use the session it was given")
         submitted = _Submitted(job, Future[T]())
         with self._changed:
+            self._require_no_job_of_ours()
             has_room = self._changed.wait_for(
                 lambda: self._closed or len(self._pending) < self._max_pending, self._submit_timeout_seconds
             )
@@ -87,6 +117,10 @@ class GroupWriter:
             self._pending.append(submitted)
             self._changed.notify_all()
         return submitted.future
+
+    def _require_no_job_of_ours(self) -> None:
+        if self._writing == threading.get_ident():
+            raise RuntimeError("a job must not submit another job: use the session it was given")
 
     def close(self) -> None:
         """Commit what is waiting, then end the thread. Calling it twice is harmless."""
@@ -106,20 +140,34 @@ class GroupWriter:
     def _run(self) -> None:
         while group := self._next_group():
             running = [each for each in group if each.future.set_running_or_notify_cancel()]
-            self._commit(running)
+            try:
+                self._commit(running)
+            finally:
+                self._let_others_write()
 
     def _next_group(self) -> list[_Submitted[Any]]:
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._closed)
+            self._changed.wait_for(lambda: self._writing is None and (self._pending or self._closed))
             size = min(len(self._pending), self._max_group)
             group = [self._pending.popleft() for _ in range(size)]
+            self._writing = threading.get_ident() if group else None
             self._changed.notify_all()
         return group
 
+    def _let_others_write(self) -> None:
+        with self._changed:
+            self._writing = None
+            if self._pending or self._closed:
+                self._changed.notify_all()
+
     def _commit(self, group: Sequence[_Submitted[Any]]) -> None:
+        attempt = _attempt_alone if len(group) == 1 else _attempt
         try:
             with writing(self._engine) as session:
-                results = [_attempt(session, each.job) for each in group]
+                results = [attempt(session, each.job) for each in group]
+        except _AloneFailed as failed:
+            group[0].future.set_exception(failed.error)
+            return
         except BaseException as error:
             logger.warning("group_failed", extra={"n_jobs": len(group), "error": str(error)})
             for each in group:
@@ -148,6 +196,24 @@ def _attempt(session: Session, job: Callable[[Session], Any]) -> Any:
             raise
         savepoint.rollback()
         result = _Failed(error)
+    _require_its_transaction(session, whole)
+    return result
+
+
+def _attempt_alone(session: Session, job: Callable[[Session], Any]) -> Any:
+    """What the only job of a group returned. Failing, it takes back the transaction, which is its own."""
+    whole = session.get_transaction()
+    try:
+        result = job(session)
+        session.flush()
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        raise _AloneFailed(error) from error
+    _require_its_transaction(session, whole)
+    return result
+
+
+def _require_its_transaction(session: Session, whole: SessionTransaction | None) -> None:
     if session.get_transaction() is not whole or not in_transaction(session):
         raise RuntimeError("a job ended the transaction of its group; a job must not commit or roll back")
-    return result

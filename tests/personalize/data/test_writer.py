@@ -215,14 +215,80 @@ def test_a_job_cannot_wait_for_another_job(sqlite_engine: Engine) -> None:
             nested.result(PATIENCE_SECONDS)
 
 
-def test_many_threads_lose_nothing(engine: Engine, group_writer: GroupWriter) -> None:
+def test_who_comes_while_nobody_writes_does_it_without_the_thread(
+    engine: Engine, group_writer: GroupWriter
+) -> None:
+    def where(session: Session) -> int:
+        make_user(session, f"user-{threading.get_ident()}")
+        return threading.get_ident()
+
+    here = threading.get_ident()
+    assert group_writer.write(where) == here
+    assert stored_users(engine) == {f"user-{here}"}
+    gate = Gate(group_writer)
+    later = threading.Timer(0.05, gate.open)
+    later.start()
+    assert group_writer.write(where) != here
+    later.join()
+
+
+def test_a_job_that_fails_where_it_was_written_stores_nothing(
+    engine: Engine, group_writer: GroupWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(session: Session) -> None:
+        make_user(session, "half-done")
+        raise KeyError("stumbled")
+
+    with pytest.raises(KeyError, match="stumbled"):
+        group_writer.write(stumble)
+    assert group_writer.write(add("ada")) == "ada"
+    with pytest.raises(IntegrityError):
+        group_writer.write(add("ada"))
+    assert stored_users(engine) == {"ada"}
+    assert not caplog.records
+    with pytest.raises(RuntimeError, match="must not submit"):
+        group_writer.write(lambda _session: group_writer.write(add("grace")))
+    with pytest.raises(RuntimeError, match="ended the transaction"):
+        group_writer.write(lambda session: session.rollback())
+    assert group_writer.write(add("alan")) == "alan"
+
+
+def test_who_writes_here_holds_up_the_thread_and_close(engine: Engine) -> None:
+    group_writer = GroupWriter(engine)
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    def wait(session: Session) -> str:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+        return make_user(session, "ada")
+
+    here = threading.Thread(target=group_writer.write, args=(wait,))
+    here.start()
+    entered.wait(PATIENCE_SECONDS)
+    queued = group_writer.submit(add("grace"))
+    closing = threading.Thread(target=group_writer.close)
+    closing.start()
+    assert not queued.done()
+    may_go_on.set()
+    for thread in (here, closing):
+        thread.join(PATIENCE_SECONDS)
+    assert queued.done()
+    assert stored_users(engine) == {"ada", "grace"}
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        group_writer.write(add("late"))
+
+
+@pytest.mark.parametrize("way", ["submit", "write"])
+def test_many_threads_lose_nothing(engine: Engine, group_writer: GroupWriter, way: str) -> None:
     n_threads, n_jobs = 8, 40
     acknowledged: list[str] = []
 
     def shop(thread: int) -> None:
-        acknowledged.extend(
-            group_writer.submit(add(f"{thread}-{n}")).result(PATIENCE_SECONDS) for n in range(n_jobs)
-        )
+        for n in range(n_jobs):
+            job = add(f"{thread}-{n}")
+            acknowledged.append(
+                group_writer.write(job) if way == "write" else group_writer.submit(job).result()
+            )
 
     threads = [threading.Thread(target=shop, args=(thread,)) for thread in range(n_threads)]
     for thread in threads:
@@ -246,7 +312,7 @@ def shop(thread):
     for n in range(100_000):
         user_id = f"{thread}-{n}"
         job = lambda session: session.add(User(user_id=user_id, created_at=datetime.now(UTC)))
-        writer.submit(job).result()
+        writer.write(job)
         sys.stdout.write(user_id + "\\n")
 
 for thread in range(4):
