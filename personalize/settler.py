@@ -22,11 +22,16 @@ class Settler:
         self._is_awake = self._is_closed = False
 
     def wake(self) -> None:
-        """Have the task done soon; after `close` nothing happens."""
+        """Have the task done soon; after `close`, or once the interpreter is ending, nothing happens."""
         with self._lock:
-            if not self._is_awake and not self._is_closed:
-                self._is_awake = True
+            if self._is_awake or self._is_closed:
+                return
+            try:
                 self._executor.submit(self._run)
+            except RuntimeError:  # the main thread has ended, and no executor takes work any more
+                self._is_closed = True
+            else:
+                self._is_awake = True
 
     def close(self) -> None:
         """Finish what was begun, and let further wakings pass."""

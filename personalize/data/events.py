@@ -29,6 +29,8 @@ MAX_AHEAD = timedelta(days=1)
 EXCLUDED_STYLES = "excluded_styles"
 """In the stored context of a slate: the styles that this shopper did not want to see."""
 
+_INSERT_SLATES, _INSERT_IMPRESSIONS = insert(table_of(Slate)), insert(table_of(Impression))
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 ShownSlate = tuple[PageRequest, str, Sequence[ShownStyle]]
@@ -46,8 +48,9 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
         return
     first_seen = min(request.now for request, _, _ in slates)
     ensure_users(session, (request.user_id for request, _, _ in slates), first_seen)
-    session.execute(
-        insert(table_of(Slate)),
+    connection = session.connection()
+    connection.execute(
+        _INSERT_SLATES,
         [
             {
                 "slate_id": slate_id,
@@ -60,7 +63,7 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
     )
     shown = [style for _, _, styles in slates for style in styles]
     if shown:
-        session.execute(insert(table_of(Impression)), [_impression_row(style) for style in shown])
+        connection.execute(_INSERT_IMPRESSIONS, [_impression_row(style) for style in shown])
         _mark_exposures(session, shown)
 
 

@@ -6,16 +6,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, SessionTransaction
 
-from personalize.data.database import in_transaction, is_unavailable, writing
+from personalize.data.database import in_transaction, is_unavailable, tidy_up, writing
 from personalize.errors import DatabaseUnavailable
+from personalize.settler import Settler
 
 logger = logging.getLogger(__name__)
+
+TIDY_UP_EVERY = 16
+"""Commits after which the database is tidied up."""
 
 T = TypeVar("T")
 
@@ -73,6 +78,8 @@ class GroupWriter:
         self._changed = threading.Condition()
         self._closed = False
         self._writing: int | None = None
+        self._n_untidy = 0
+        self._tidier = Settler(partial(tidy_up, engine))
         self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
         self._thread.start()
 
@@ -128,6 +135,7 @@ class GroupWriter:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
+        self._tidier.close()
 
     def __enter__(self) -> Self:
         return self
@@ -157,8 +165,12 @@ class GroupWriter:
     def _let_others_write(self) -> None:
         with self._changed:
             self._writing = None
+            self._n_untidy += 1
             if self._pending or self._closed:
                 self._changed.notify_all()
+        if self._n_untidy >= TIDY_UP_EVERY:
+            self._n_untidy = 0
+            self._tidier.wake()
 
     def _commit(self, group: Sequence[_Submitted[Any]]) -> None:
         attempt = _attempt_alone if len(group) == 1 else _attempt

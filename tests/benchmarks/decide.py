@@ -2,12 +2,13 @@
 
 CPU time is that of the thread that decides. Wall time holds a durable commit, which is measured beside it,
 and whatever else runs on the machine. On the shop made here both are measured twice: with the online layer
-alone, and with a ranker on top.
+alone, and with a ranker on top. What was read at start is kept from the garbage collector, as in the service.
 
 python tests/benchmarks/decide.py                # 64 styles and 24 products of a shop made for it
 python tests/benchmarks/decide.py DATA_DIR       # a folder that `personalize demo` has filled
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -27,8 +28,8 @@ from personalize.knowledge import Knowledge
 from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
 
-ROUNDS = 200
-N_STYLES, N_PRODUCTS, N_CATEGORIES, N_VISITS = 64, 24, 4, 150
+ROUNDS = 500
+N_STYLES, N_PRODUCTS, N_CATEGORIES, N_VISITS = 64, 24, 4, 1500
 
 
 def report(title: str, call: Callable[[int], object]) -> float:
@@ -55,7 +56,7 @@ def made_shop(folder: Path) -> Engine:
     engine = Engine.open(Settings(data_dir=folder), styles=styles, products=products, seed=0)
     now = datetime.now(UTC) - timedelta(hours=N_VISITS)
     for visit in range(N_VISITS):
-        shown = engine.decide(f"user-{visit % 20}", list(products), now=now + timedelta(hours=visit))
+        shown = engine.decide(f"user-{visit % 200}", list(products), now=now + timedelta(hours=visit))
         clicked = [one.impression for one in shown if rng.random() < 0.1]
         engine.record(
             [ClickEvent(f"c-{one.impression_id}", one.impression_id, one.shown_at) for one in clicked]
@@ -84,6 +85,8 @@ def settled(knowledge: Knowledge) -> None:
 
 
 def measure(engine: Engine) -> None:
+    gc.collect()
+    gc.freeze()
     print(f"-- {engine.model_version} scores")
     with tempfile.TemporaryFile(dir=engine.settings.data_dir) as file:
         report("the disk alone: 4 kB written and synced", lambda _: synced(file))

@@ -1,6 +1,8 @@
 """The thread that does what nobody should wait for."""
 
 import logging
+import subprocess
+import sys
 from threading import Event
 
 import pytest
@@ -35,6 +37,29 @@ def test_after_closing_a_waking_passes() -> None:
     settler.wake()
     settler.close()
     assert not done
+
+
+LATE = """
+import threading, time
+from personalize.settler import Settler
+
+settler = Settler(lambda: None)
+
+def wake_late():
+    threading.main_thread().join()
+    time.sleep(0.2)
+    settler.wake()
+    print("went on")
+
+threading.Thread(target=wake_late).start()
+"""
+
+
+def test_while_the_interpreter_ends_a_waking_passes() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert (ended.stdout, ended.stderr) == ("went on\n", "")
 
 
 def test_a_task_that_fails_is_told_and_the_next_is_done(caplog: pytest.LogCaptureFixture) -> None:

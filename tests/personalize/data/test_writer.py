@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from personalize.data import database
+from personalize.data import database, writer
 from personalize.data.database import open_database, reading, writing
 from personalize.data.schema import User
 from personalize.data.writer import GroupWriter
@@ -276,6 +276,31 @@ def test_who_writes_here_holds_up_the_thread_and_close(engine: Engine) -> None:
     assert stored_users(engine) == {"ada", "grace"}
     with pytest.raises(DatabaseUnavailable, match="closed"):
         group_writer.write(add("late"))
+
+
+def make_many(n: int) -> Callable[[Session], None]:
+    def make(session: Session) -> None:
+        for k in range(50):
+            make_user(session, f"{n}-{k:0100d}")
+
+    return make
+
+
+def test_what_was_written_is_moved_into_the_file_beside(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "TIDY_UP_EVERY", 4)
+    engine = open_database(sqlite_url)
+    file = Path(str(engine.url.database))
+    with reading(engine):  # the last connection to close would move it anyway
+        size = file.stat().st_size
+        with GroupWriter(engine) as group_writer:
+            for n in range(20):
+                group_writer.write(make_many(n))
+            assert len(stored_users(engine)) == 1000
+        assert file.stat().st_size > size + 50_000
+        assert len(stored_users(engine)) == 1000
+    engine.dispose()
 
 
 @pytest.mark.parametrize("way", ["submit", "write"])
