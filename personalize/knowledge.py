@@ -98,10 +98,11 @@ class Knowledge:
             memory = self._memory
             memory.settle()
             merger = memory.merger()
-        if merger is not None:
+        while merger is not None:
             run = merger.run()
             with self.lock:
-                memory.history.adopt(merger, run)
+                memory.history.ledger.adopt(merger, run)
+                merger = memory.merger()
 
     def close(self) -> None:
         """Let the thread end. What is learned after that is worked out by whoever asks."""
@@ -141,6 +142,8 @@ class Knowledge:
             except Exception:
                 self._owes_replay = True
                 raise
+            if self.ranker is not None:
+                memory.expect_features()
             with self.lock:
                 for change in arrived:
                     change(memory)
@@ -173,8 +176,8 @@ class Knowledge:
             fields = {"model_version": version.model_version, "reason": str(error)}
             logger.error("champion_refused", extra=fields)
             return False
+        self._memory.expect_features()
         with self.lock:
-            self._memory.frame(Requests.of([""], [None], self._clock()))  # indexes what the ranker looks at
             self.ranker = ranker
         logger.info("champion_loaded", extra={"model_version": ranker.model_version})
         return True

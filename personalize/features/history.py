@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from personalize.data.records import ClickEvent, Event, ShownStyle
-from personalize.features.runs import EventTable, Family, Floats, Ints, Kind, Run, Tally, keys_of
+from personalize.features.ledger import Ledger
+from personalize.features.runs import EventTable, Family, Floats, Ints, Kind, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MERGE_RATIO = 8
-"""A run is merged into the one before it unless that one is at least this many times larger."""
-
-MAX_PENDING = 256
-MAX_COMPARISONS = 1 << 18
-"""Events that wait before they should become a run, and how often they are compared with what is asked at
-most: past that whoever asks makes the run, which is slow in a long history."""
 
 OPEN_WINDOWS = 2
 """Attribution windows for which an impression is kept in mind, so that an event may arrive one late."""
@@ -55,26 +48,6 @@ class _Showing:
     weight: float
     is_clicked: bool = False
     is_purchased: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Merger:
-    """The latest runs of a history and what waits, to be one run.
-
-    Runs never change, so `run` may be made in any thread while the history is asked and goes on growing.
-    """
-
-    runs: list[Run]
-    waited: EventTable
-    half_life_us: float
-    version: int
-
-    def run(self) -> Run:
-        """The run of them all, with the indexes that the longest had."""
-        merged = Run(EventTable.joined([*(run.events for run in self.runs), self.waited]), self.half_life_us)
-        for family in self.runs[0].families if self.runs else ():
-            merged.index(family)
-        return merged
 
 
 class Codes:
@@ -132,14 +105,10 @@ class History:
                 f"expected positive durations, got half_life {half_life} and "
                 f"attribution_window {attribution_window}"
             )
-        self._half_life_us = float(half_life // _MICROSECOND)
         self._window_us = attribution_window // _MICROSECOND
         self.users, self.categories, self.styles = Codes(), Codes(), Codes()
         self._open: dict[str, _Showing] = {}
-        self._pending: list[tuple[int, int, int, int, int, float]] = []
-        self._waited: EventTable | None = None
-        self._runs: list[Run] = []
-        self._version = 0
+        self.ledger = Ledger(float(half_life // _MICROSECOND))
 
     @classmethod
     def from_log(
@@ -153,7 +122,7 @@ class History:
 
     def __len__(self) -> int:
         """Events held: showings, clicks and purchases."""
-        return sum(map(len, self._runs)) + len(self._pending)
+        return len(self.ledger)
 
     def append_shown(self, shown: Sequence[ShownStyle], categories: Sequence[str]) -> None:
         """Add impressions just shown, with the category of each one's product; known ones are ignored."""
@@ -194,39 +163,16 @@ class History:
         """Drop everything of a user, also from the rates of styles and categories."""
         code = int(self.users.find([user_id])[0])
         self._open = {key: showing for key, showing in self._open.items() if showing.user != code}
-        self._flush()
-        kept = [run.events.take(run.events.user != code) for run in self._runs]
-        self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
-        self._version += 1
+        self.ledger.drop(code)
         self.users.forget(user_id)
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
-        keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
-        if len(self._pending) * keys.size > MAX_COMPARISONS:
-            self._flush()
-        flat_keys, flat_moments = keys.ravel(), moments.ravel()
-        tally = Tally.empty(len(flat_keys))
-        for run in self._runs:
-            run.add_to(tally, family, flat_keys, flat_moments)
-        if self._pending:
-            self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
-        return tally.reshape(*keys.shape)
+        return self.ledger.tally(family, user, category, style, at_us)
 
     def _append(self, showing: _Showing, at_us: int, kind: Kind) -> None:
-        self._pending.append(
-            (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
-        )
-        self._waited = None
-
-    def _waiting(self) -> EventTable:
-        """What has arrived since the latest run was made."""
-        if self._waited is None:
-            columns = list(zip(*self._pending, strict=True))
-            at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
-            weight = np.array(columns[5], dtype=np.float64)
-            self._waited = EventTable(at_us, user, category, style, kind, weight)
-        return self._waited
+        row = (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
+        self.ledger.append(row)
 
     def _close_before(self, at_us: int) -> None:
         """Let go of impressions that can no longer be clicked, oldest first."""
@@ -235,36 +181,6 @@ class History:
             if self._open[oldest].at_us >= at_us:
                 return
             del self._open[oldest]
-
-    @property
-    def is_due(self) -> bool:
-        """Whether so much waits that a run should be made of it."""
-        return len(self._pending) >= MAX_PENDING
-
-    def merger(self) -> Merger:
-        """What is waiting, and the latest runs of similar size."""
-        waited = self._waiting()
-        size, first = len(waited), len(self._runs)
-        while first and len(self._runs[first - 1]) < MERGE_RATIO * size:
-            first -= 1
-            size += len(self._runs[first])
-        return Merger(self._runs[first:], waited, self._half_life_us, self._version)
-
-    def adopt(self, merger: Merger, run: Run) -> bool:
-        """Put the run in the place of what it was made of; False if that is no longer there."""
-        if merger.version != self._version:
-            return False
-        self._runs[len(self._runs) - len(merger.runs) :] = [run]
-        self._pending = self._pending[len(merger.waited) :]
-        self._waited = None
-        self._version += 1
-        return True
-
-    def _flush(self) -> None:
-        """Make what is waiting a run, and merge runs of similar size."""
-        if self._pending:
-            merger = self.merger()
-            self.adopt(merger, merger.run())
 
     def _read(self, log: "pd.DataFrame") -> None:
         shown_us = column_us(log["shown_at"])
@@ -281,7 +197,7 @@ class History:
             happened[kind] = counts
             kinds = np.full(len(rows), int(kind), dtype=np.int64)
             tables.append(replace(tables[0].take(rows), at_us=at_us[rows], kind=kinds))
-        self._runs = [Run(EventTable.joined(tables), self._half_life_us)]
+        self.ledger.extend(EventTable.joined(tables))
         impression_ids = log["impression_id"].to_numpy()
         for row in np.flatnonzero(shown_us >= shown_us.max() - OPEN_WINDOWS * self._window_us):
             self._open[str(impression_ids[row])] = _Showing(

@@ -10,7 +10,8 @@ import numpy as np
 from personalize.data.records import Event, ShownStyle
 from personalize.features.build import believed_frame, build_features
 from personalize.features.frame import FeatureFrame, Requests
-from personalize.features.history import History, Merger
+from personalize.features.history import History
+from personalize.features.ledger import Merger
 from personalize.features.online import Foresight, Online
 from personalize.features.runs import Family, Ints
 from personalize.features.style import StyleSpace
@@ -56,6 +57,10 @@ class Memory:
         frame = build_features(self.history, requests, self._space, beliefs=beliefs)
         return replace(frame, beliefs=scores)
 
+    def expect_features(self) -> None:
+        """Make ready for frames of all columns, so that the first of them is not slow; in any thread."""
+        self.history.ledger.expect(Family)
+
     def own_counts(self, user_id: str, style_ids: Sequence[str], at_us: int) -> Ints:
         """How often the user saw and clicked each style before that moment, (n, 2)."""
         user = self.history.users.find([user_id])
@@ -81,15 +86,15 @@ class Memory:
     @property
     def is_due(self) -> bool:
         """Whether there is something to `settle`, or a `merger` to make a run of."""
-        return self.online.beliefs.is_due or self.history.is_due
+        return self.online.beliefs.is_due or self.history.ledger.is_due
 
     def settle(self) -> None:
         """Do now what the next question would have to wait for; the answers stay the same."""
         self.online.beliefs.settle()
 
     def merger(self) -> Merger | None:
-        """Events to be kept in a better order, None while that does not pay; see `History.adopt`."""
-        return self.history.merger() if self.history.is_due else None
+        """Events to be kept in a better order, None while that does not pay; see `Ledger.adopt`."""
+        return self.history.ledger.merger()
 
     def knows(self, user_id: str) -> bool:
         """Whether the user moved anything that is remembered."""

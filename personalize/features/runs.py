@@ -1,7 +1,7 @@
 """Sorted runs of events that answer "how much, as of then" for many keys at once.
 
-A run never changes. `History` keeps a few of growing size and merges them like a log-structured
-tree, so that an event costs little when it arrives and a question stays a handful of binary searches.
+A run never changes. `Ledger` keeps a few of growing size and merges them like a log-structured tree,
+so that an event costs little when it arrives and a question stays a handful of binary searches.
 """
 
 from dataclasses import dataclass
@@ -147,11 +147,6 @@ class Run:
 
     def __len__(self) -> int:
         return len(self.events)
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        """Those that it was asked about."""
-        return tuple(self._indexes)
 
     def index(self, family: Family) -> "_Index":
         """The index of a family, made when there is none."""

@@ -61,6 +61,20 @@ def test_a_rollback_takes_under_a_second_and_a_running_engine_follows(trained_sh
         assert not engine.refresh()
 
 
+def test_nobody_waits_for_the_indexes_that_a_new_champion_asks_for(
+    trained_shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = versions(trained_shop)
+    with Engine.open(trained_shop) as engine:
+        product = engine.products(limit=1)[0].product_id
+        for user_id in ("ada", "grace"):
+            with monkeypatch.context() as patched:
+                patched.setattr("personalize.features.runs._Index.__init__", pytest.fail)
+                assert engine.decide(user_id, [product])
+            run("promote", before, settings=trained_shop)
+            engine.refresh()
+
+
 def test_a_version_that_the_gate_refused_can_be_promoted_by_hand(trained_shop: Settings) -> None:
     before, newest = versions(trained_shop)
     assert answer("promote", before, settings=trained_shop) == {"champion": before}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from logs import START, impression, log_of
 
 from personalize.data.records import ClickEvent, Event, ShownStyle
-from personalize.features import history as history_module
+from personalize.features import ledger as ledger_module
 from personalize.features.history import REFERENCE_PROPENSITY, History, microseconds
 from personalize.features.runs import NEVER, Family, Tally
 
@@ -175,22 +175,21 @@ def decayed(rows: list[dict[str, Any]], column: str, now: Any) -> float:
 
 
 @settings(max_examples=15, deadline=None)
-@given(drawn=ROWS, max_pending=st.sampled_from([1, 2, 7, history_module.MAX_PENDING]))
+@given(drawn=ROWS, max_pending=st.sampled_from([1, 2, 7, ledger_module.MAX_PENDING]))
 def test_arriving_bit_by_bit_equals_being_read_at_once(
     drawn: list[tuple[Any, ...]], max_pending: int
 ) -> None:
     """Whatever waits one by one and whatever was made a run already."""
     rows = rows_of(drawn)
     live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
-    with patch.object(history_module, "MAX_PENDING", max_pending):
+    with patch.object(ledger_module, "MAX_PENDING", max_pending):
         for _, _, happened in sorted(timeline(rows), key=lambda item: item[:2]):
             if isinstance(happened, dict):
                 live.append_shown([shown_of(happened)], [happened["category"]])
             else:
                 live.append_events([happened])
-            if live.is_due:
-                merger = live.merger()
-                assert live.adopt(merger, merger.run())
+            while merger := live.ledger.merger():
+                assert live.ledger.adopt(merger, merger.run())
     read = history_of(rows)
     assert len(live) == len(read)
     for family in Family:
@@ -199,31 +198,6 @@ def test_arriving_bit_by_bit_equals_being_read_at_once(
         assert ours.amounts == pytest.approx(theirs.amounts)
         assert ours.counts.tolist() == theirs.counts.tolist()
         assert ours.last_us.tolist() == theirs.last_us.tolist()
-
-
-def test_a_run_made_meanwhile_takes_the_place_of_what_it_was_made_of_alone() -> None:
-    rows = [impression(hours=hours, clicked_after=1 if hours % 3 else None) for hours in range(9)]
-    live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
-    live.append_shown([shown_of(row) for row in rows[:4]], ["mug"] * 4)
-    merger = live.merger()
-    live.append_shown([shown_of(row) for row in rows[4:]], ["mug"] * 5)
-    before = known(live, Family.USER_STYLE, "ada", "", "style-00", 20)
-    assert live.adopt(merger, merger.run())
-    assert not live.adopt(merger, merger.run()), "it stands there already"
-    after = known(live, Family.USER_STYLE, "ada", "", "style-00", 20)
-    assert len(live) == len(rows)
-    assert after.counts.tolist() == before.counts.tolist() == [[len(rows), 0, 0]]
-    assert after.amounts == pytest.approx(before.amounts)
-
-
-def test_a_run_made_while_a_user_was_forgotten_is_not_taken() -> None:
-    live = History(half_life=HALF_LIFE, attribution_window=WINDOW)
-    shown = [shown_of(impression(user, hours=1, impression_id=user)) for user in ("ada", "grace")]
-    live.append_shown(shown, ["mug", "mug"])
-    merger = live.merger()
-    live.forget("ada")
-    assert not live.adopt(merger, merger.run())
-    assert known(live, Family.STYLE, "", "", "style-00", 5).counts[0, 0] == 1
 
 
 def timeline(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, int, Any]]:

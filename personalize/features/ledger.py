@@ -1,0 +1,168 @@
+"""Events as they arrive, kept in runs of growing size and merged like a log-structured tree."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from personalize.features.runs import EventTable, Family, Ints, Run, Tally, keys_of
+
+MERGE_RATIO = 8
+"""A run is merged into the one before it unless that one is at least this many times larger."""
+
+MAX_PENDING = 256
+MAX_COMPARISONS = 1 << 18
+"""Events that wait before they should become a run, and how often they are compared with what is asked at
+most: past that whoever asks makes the run."""
+
+MAX_RUNS = 32
+"""Runs past which whoever makes one merges them, too; up to there that is left to a thread beside."""
+
+Row = tuple[int, int, int, int, int, float]
+"""Microseconds since the epoch; codes of user, category and style; kind; popularity weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """A run to be made of what waits, or of runs that stand together.
+
+    Runs never change, so `run` may be made in any thread while the ledger is asked and goes on growing.
+    """
+
+    runs: list[Run]
+    waited: EventTable | None
+    families: tuple[Family, ...]
+    half_life_us: float
+    n_runs_made: int
+
+    def run(self) -> Run:
+        """The run of them all, with the indexes that will be asked for."""
+        tables = [run.events for run in self.runs]
+        if self.waited is not None:
+            tables.append(self.waited)
+        merged = Run(EventTable.joined(tables), self.half_life_us)
+        for family in self.families:
+            merged.index(family)
+        return merged
+
+
+class Ledger:
+    """What happened, summed up as of any moment. Amounts halve every `half_life_us` microseconds."""
+
+    def __init__(self, half_life_us: float) -> None:
+        self._half_life_us = half_life_us
+        self._pending: list[Row] = []
+        self._waited: EventTable | None = None
+        self._runs: list[Run] = []
+        self._families: dict[Family, None] = {}
+        self._n_runs_made = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runs)) + len(self._pending)
+
+    def append(self, row: Row) -> None:
+        """Add an event; it may be older than those before it."""
+        self._pending.append(row)
+        self._waited = None
+
+    def extend(self, events: EventTable) -> None:
+        """Add many events at once, as a run of their own."""
+        self._runs.append(Run(events, self._half_life_us))
+
+    def drop(self, user: int) -> None:
+        """Drop all events of a user's code."""
+        self._flush()
+        kept = [run.events.take(run.events.user != user) for run in self._runs]
+        self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+
+    def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
+        """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
+        self._families[family] = None
+        keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
+        if len(self._pending) * keys.size > MAX_COMPARISONS:
+            self._flush()
+        flat_keys, flat_moments = keys.ravel(), moments.ravel()
+        tally = Tally.empty(len(flat_keys))
+        if (flat_keys >= 0).any():  # of a shopper never seen before there is nothing to look for
+            for run in self._runs:
+                run.add_to(tally, family, flat_keys, flat_moments)
+            if self._pending:
+                self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
+        return tally.reshape(*keys.shape)
+
+    def expect(self, families: Iterable[Family]) -> None:
+        """Make the indexes of these families, for which whoever asks first would have to wait.
+
+        It may be called while another thread asks, and takes no lock from it.
+        """
+        self._families |= dict.fromkeys(families)
+        for run in tuple(self._runs):
+            for family in tuple(self._families):
+                run.index(family)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a `merger`."""
+        return len(self._pending) >= MAX_PENDING or self._first_to_merge() < len(self._runs)
+
+    def merger(self) -> Merger | None:
+        """The run to be made next, None while none pays.
+
+        Events that wait come first, so that merging long runs keeps none waiting for longer than that takes.
+        """
+        if len(self._pending) >= MAX_PENDING:
+            return self._merger([], self._waiting())
+        runs = self._runs[self._first_to_merge() :]
+        return self._merger(runs, None) if runs else None
+
+    def adopt(self, merger: Merger, run: Run) -> bool:
+        """Put the run in the place of what it was made of.
+
+        Returns:
+            False, and nothing changes, if that is no longer there or other indexes are wanted by now.
+        """
+        if merger.families != tuple(self._families):
+            return False
+        if merger.waited is not None:
+            if merger.n_runs_made != self._n_runs_made:
+                return False
+            self._runs.append(run)
+            self._pending = self._pending[len(merger.waited) :]
+            self._waited = None
+            self._n_runs_made += 1
+            return True
+        stands = [any(each is one for one in merger.runs) for each in self._runs]
+        if sum(stands) < len(merger.runs):
+            return False
+        first = stands.index(True)
+        self._runs[first : first + len(merger.runs)] = [run]
+        return True
+
+    def _merger(self, runs: list[Run], waited: EventTable | None) -> Merger:
+        return Merger(runs, waited, tuple(self._families), self._half_life_us, self._n_runs_made)
+
+    def _waiting(self) -> EventTable:
+        """What has arrived since the latest run was made."""
+        if self._waited is None:
+            columns = list(zip(*self._pending, strict=True))
+            at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
+            weight = np.array(columns[5], dtype=np.float64)
+            self._waited = EventTable(at_us, user, category, style, kind, weight)
+        return self._waited
+
+    def _first_to_merge(self) -> int:
+        """The first of the latest runs of similar size; one past the last where that stands alone."""
+        first = len(self._runs) - 1
+        size = len(self._runs[first]) if self._runs else 0
+        while first > 0 and len(self._runs[first - 1]) < MERGE_RATIO * size:
+            first -= 1
+            size += len(self._runs[first])
+        return first if first < len(self._runs) - 1 else len(self._runs)
+
+    def _flush(self) -> None:
+        """Make what is waiting a run now, and merge runs where nobody has for long."""
+        if self._pending:
+            waiting = self._merger([], self._waiting())
+            self.adopt(waiting, waiting.run())
+        while len(self._runs) > MAX_RUNS and (merger := self.merger()):
+            self.adopt(merger, merger.run())

@@ -1,0 +1,143 @@
+"""Events in runs: whatever was merged, dropped and asked in between, the sums are those of the rows."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalize.features import ledger as ledger_module
+from personalize.features.ledger import Ledger, Merger, Row
+from personalize.features.runs import Family, Kind, Run, Tally
+
+HALF_LIFE_US = 50.0
+ANY = np.zeros(1, dtype=np.int64)
+
+ROWS = st.builds(
+    lambda at_us, user, style, kind: (at_us, user, 0, style, kind, 1.0),
+    st.integers(0, 100),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
+STEPS = st.lists(st.one_of(ROWS, st.sampled_from(["begin", "adopt", "drop", "ask"])), max_size=40)
+
+
+@pytest.fixture
+def small() -> Iterator[None]:
+    with patch.multiple(ledger_module, MAX_PENDING=4, MERGE_RATIO=2):
+        yield
+
+
+def asked(ledger: Ledger, style: int, at_us: int, family: Family = Family.STYLE, user: int = 0) -> Tally:
+    return ledger.tally(family, np.array([user]), ANY, np.array([style]), np.array([at_us]))
+
+
+def expected(rows: list[Row], style: int, at_us: int) -> tuple[list[float], list[int]]:
+    mine = [row for row in rows if row[3] == style and row[0] < at_us]
+    amounts = [sum(2 ** ((row[0] - at_us) / HALF_LIFE_US) for row in mine if row[4] == kind) for kind in Kind]
+    return amounts, [sum(row[4] == kind for row in mine) for kind in Kind]
+
+
+def shown(number: int, user: int = 0) -> Row:
+    return number, user, 0, 0, int(Kind.SHOWN), 1.0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    steps=STEPS,
+    max_pending=st.integers(1, 5),
+    max_comparisons=st.integers(1, 8),
+    max_runs=st.integers(1, 4),
+)
+def test_whatever_happens_in_between_the_sums_are_those_of_the_rows(
+    steps: list[Row | str], max_pending: int, max_comparisons: int, max_runs: int
+) -> None:
+    ledger, rows = Ledger(HALF_LIFE_US), list[Row]()
+    begun: tuple[Merger, Run] | None = None
+    bounds = {"MAX_PENDING": max_pending, "MAX_COMPARISONS": max_comparisons, "MAX_RUNS": max_runs}
+    with patch.multiple(ledger_module, MERGE_RATIO=2, **bounds):
+        for step in steps:
+            if isinstance(step, tuple):
+                ledger.append(step)
+                rows.append(step)
+            elif step == "begin" and (merger := ledger.merger()):
+                begun = merger, merger.run()
+            elif step == "adopt" and begun is not None:
+                ledger.adopt(*begun)
+            elif step == "drop":
+                ledger.drop(1)
+                rows = [row for row in rows if row[1] != 1]
+            for style in range(3) if step == "ask" else ():
+                asked(ledger, style, 50)
+        assert len(ledger) == len(rows)
+        for style in range(3):
+            amounts, counts = expected(rows, style, 60)
+            tally = asked(ledger, style, 60)
+            assert tally.amounts[0] == pytest.approx(amounts)
+            assert tally.counts[0].tolist() == counts
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_made_meanwhile_takes_the_place_of_what_it_was_made_of_alone() -> None:
+    ledger = Ledger(HALF_LIFE_US)
+    for number in range(4):
+        ledger.append(shown(number))
+    merger = ledger.merger()
+    assert merger is not None
+    for number in range(4, 9):
+        ledger.append(shown(number))
+    assert ledger.adopt(merger, merger.run())
+    assert not ledger.adopt(merger, merger.run()), "it stands there already"
+    assert asked(ledger, 0, 20).counts[0, 0] == len(ledger) == 9
+
+
+@pytest.mark.usefixtures("small")
+def test_events_become_runs_while_longer_ones_are_merged() -> None:
+    ledger = Ledger(HALF_LIFE_US)
+    for number in range(8):
+        ledger.append(shown(number))
+        if number % 4 == 3:
+            waiting = ledger.merger()
+            assert waiting is not None
+            ledger.adopt(waiting, waiting.run())
+    merging = ledger.merger()
+    assert merging is not None
+    for number in range(8, 12):
+        ledger.append(shown(number))
+    waiting = ledger.merger()
+    assert waiting is not None
+    assert ledger.adopt(waiting, waiting.run())
+    assert ledger.adopt(merging, merging.run())
+    assert asked(ledger, 0, 20).counts[0, 0] == len(ledger) == 12
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_made_while_a_user_was_dropped_is_not_taken() -> None:
+    ledger = Ledger(HALF_LIFE_US)
+    for number in range(4):
+        ledger.append(shown(number, user=number % 2))
+    merger = ledger.merger()
+    assert merger is not None
+    ledger.drop(1)
+    assert not ledger.adopt(merger, merger.run())
+    assert asked(ledger, 0, 20).counts[0, 0] == len(ledger) == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_made_beside_has_the_indexes_that_will_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever asks first would make them, while a shopper waits."""
+    ledger = Ledger(HALF_LIFE_US)
+    asked(ledger, 0, 20)
+    for number in range(8):
+        if number == 5:
+            ledger.expect([Family.USER_STYLE])
+        ledger.append(shown(number))
+        while merger := ledger.merger():
+            ledger.adopt(merger, merger.run())
+    with monkeypatch.context() as patched:
+        patched.setattr("personalize.features.runs._Index.__init__", pytest.fail)
+        assert asked(ledger, 0, 20).counts[0, 0] == 8
+        assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 8
