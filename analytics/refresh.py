@@ -17,7 +17,17 @@ from analytics.logs import IMPRESSIONS, EventLogs, LogTables
 from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
 from analytics.rollup_funnel import RollupFunnel
-from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, TOUCHED, RollupTables, scratch
+from analytics.rollup_tables import (
+    FIRST,
+    LATER,
+    NOBODY,
+    PLACED,
+    SOLE,
+    TOUCHED,
+    UNPLACED,
+    RollupTables,
+    scratch,
+)
 from analytics.spans import WHOLE, Span, day_span, days_between, iso_day
 
 SORTING, WRITING = 4_000, 64_000
@@ -25,7 +35,7 @@ SORTING, WRITING = 4_000, 64_000
 sorted in threads beside; to write, a day touches most pages of the user days, and within 2 MB each would be
 read again and again."""
 
-SOLE_SQL: sa.ColumnElement[Any] = sa.literal_column(str(SOLE))
+UNPLACED_SQL: sa.ColumnElement[Any] = sa.literal_column(str(UNPLACED))
 
 
 @dataclass(frozen=True)
@@ -240,7 +250,7 @@ class Refreshing:
         names = [c.name for c in days.c if c.name != "rollup_id"]
         kept = sa.select(self._id, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
-        self._add_to_totals(new, 1, has_many_days=span.key == WHOLE)
+        self._add_to_totals(new, 1, span)
 
     @property
     def _funnel(self) -> RollupFunnel:
@@ -286,28 +296,38 @@ class Refreshing:
         query = sa.select(*(days.c[name] for name in names)).where(here)
         self.connection.execute(old.insert().from_select(names, query))
         self.connection.execute(days.delete().where(here))
-        self._add_to_totals(old, -1, has_many_days=span.key == WHOLE)
+        self._add_to_totals(old, -1, span)
 
-    def _add_to_totals(self, rows: sa.Table, sign: int, *, has_many_days: bool) -> None:
+    def _reaches_before(self, span: Span) -> bool:
+        """Whether a span may hold what users did before the start."""
+        started_at = self.definition.started_at
+        return started_at is not None and (span.key == WHOLE or span.start < started_at)
+
+    def _add_to_totals(self, rows: sa.Table, sign: int, span: Span) -> None:
         """Adds the rows to their users' totals, or takes them away; what they did before has to be found."""
+        has_many_days = span.key == WHOLE
         totals, quantities = self.tables.user_totals, self.tables.quantities
         numbers: list[sa.ColumnElement[Any]] = [rows.c[name] * sign for name in quantities]
         first_ms: sa.ColumnElement[Any] = rows.c.first_ms
         keys = (rows.c.variant, rows.c.user_id)
         if has_many_days:  # within a day a user has one row a variant already
             numbers, first_ms = [sa.func.sum(number) for number in numbers], sa.func.min(first_ms)
-        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, first_ms, SOLE_SQL)
+        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, first_ms, UNPLACED_SQL)
         query = query.where(rows.c.variant != NOBODY).group_by(*(keys if has_many_days else ()))
         dialect = self.connection.dialect.name
         names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
         statement = insert_or_update(dialect, totals).from_select(names, query)
         smaller = sa.func.least if dialect == "postgresql" else sa.func.min
         added = {name: totals.c[name] + statement.excluded[name] for name in quantities}
-        first = smaller(totals.c.first_ms, statement.excluded.first_ms)
+        first = {"first_ms": smaller(totals.c.first_ms, statement.excluded.first_ms)}
+        is_earlier = statement.excluded.first_ms < totals.c.first_ms
+        place = {"place": sa.case((is_earlier, UNPLACED_SQL), else_=totals.c.place)}
         key = ["rollup_id", "user_id", "variant"]
         self.connection.execute(
-            statement.on_conflict_do_update(index_elements=key, set_={**added, "first_ms": first})
+            statement.on_conflict_do_update(index_elements=key, set_={**added, **first, **place})
         )
+        if not self._reaches_before(span):
+            return
         before = sa.select(rows.c.user_id).where(rows.c.variant == NOBODY)
         self.connection.execute(
             totals.update()
@@ -327,7 +347,7 @@ class Refreshing:
         self.connection.execute(
             totals.update()
             .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(users))
-            .values(first_ms=first.scalar_subquery())
+            .values(first_ms=first.scalar_subquery(), place=UNPLACED_SQL)
         )
 
     def _tidy(self) -> None:
@@ -344,22 +364,19 @@ class Refreshing:
             for name in self.tables.quantities
         }
         self.connection.execute(totals.update().where(mine, totals.c.pre_impressions.is_(None)).values(sums))
-        self.connection.execute(totals.update().where(mine, totals.c.place != SOLE).values(place=SOLE))
-        several = sa.select(totals.c.user_id).where(mine).group_by(totals.c.user_id)
-        several = several.having(sa.func.count() > 1)
-        other = totals.alias("other")
-        sql = Sql(self.connection.dialect.name)
-        is_earlier = sa.or_(
-            other.c.first_ms < totals.c.first_ms,
-            sa.and_(
-                other.c.first_ms == totals.c.first_ms,
-                sql.bytes(other.c.variant) < sql.bytes(totals.c.variant),
-            ),
-        )
-        later = sa.exists().where(
-            other.c.rollup_id == self.rollup_id, other.c.user_id == totals.c.user_id, is_earlier
-        )
-        place = sa.case((later, LATER), else_=FIRST)
-        self.connection.execute(
-            totals.update().where(mine, totals.c.user_id.in_(several)).values(place=place)
-        )
+        with temporary(self.connection, PLACED):
+            self._place(mine)
+
+    def _place(self, mine: sa.ColumnElement[bool]) -> None:
+        """Find the places of all variants of users of whom one is unplaced."""
+        totals, sql = self.tables.user_totals, Sql(self.connection.dialect.name)
+        concerned = sa.select(totals.c.user_id).where(mine, totals.c.place == UNPLACED_SQL)
+        order = (totals.c.first_ms, sql.bytes(totals.c.variant))
+        rank = sa.func.row_number().over(partition_by=totals.c.user_id, order_by=order)
+        n_variants = sa.func.count().over(partition_by=totals.c.user_id)
+        place = sa.case((n_variants == 1, SOLE), (rank == 1, FIRST), else_=LATER)
+        found = sa.select(totals.c.variant, totals.c.user_id, place)
+        found = found.where(mine, totals.c.user_id.in_(concerned))
+        self.connection.execute(PLACED.insert().from_select(["variant", "user_id", "place"], found))
+        same = [totals.c[key] == PLACED.c[key] for key in ("variant", "user_id")]
+        self.connection.execute(totals.update().where(mine, *same).values(place=PLACED.c.place))

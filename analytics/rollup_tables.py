@@ -24,6 +24,9 @@ NOBODY = ""
 SOLE, FIRST, LATER = 0, 1, 2
 """`place` of a variant among those that its user saw: the only one, the first, or a later one."""
 
+UNPLACED = -1
+"""The same while a refresh has still to find it."""
+
 PREFIX = "analytics_"
 
 Named = tuple[str, type[sa.types.TypeEngine[Any]]]
@@ -109,6 +112,16 @@ TOUCHED = sa.Table(
     prefixes=["TEMPORARY"],
 )
 """Users whose impressions of that day got other outcomes."""
+
+PLACED = sa.Table(
+    f"{PREFIX}placed",
+    sa.MetaData(),
+    sa.Column("variant", sa.String, primary_key=True),
+    sa.Column("user_id", sa.String, primary_key=True),
+    sa.Column("place", sa.Integer),
+    prefixes=["TEMPORARY"],
+)
+"""What was found of the variants of users of whom one was unplaced."""
 
 
 def scratch(tables: RollupTables, name: str) -> sa.Table:
