@@ -1,6 +1,7 @@
 """Every error that analytics raises on purpose, one sentence each."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -70,6 +71,16 @@ class UnknownRollup(AnalyticsError):
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"the rollup of experiment {name!r} {problem}; refresh it first")
         self.name = name
+
+
+class DatabaseBusy(AnalyticsError):
+    """Somebody else writes to the database for long."""
+
+    def __init__(self, waited: timedelta) -> None:
+        super().__init__(
+            f"the database was locked for {waited.total_seconds():g} seconds, perhaps by another refresh; "
+            "try again"
+        )
 
 
 class UnknownVariant(AnalyticsError):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from analytics.cleaning import Cleaning
 from analytics.definition import DAY, Definition
 from analytics.dialect import Sql, insert_or_update
-from analytics.logs import IMPRESSIONS, EventLogs, LogTables
+from analytics.errors import DatabaseBusy
+from analytics.logs import IMPRESSIONS, LogTables
 from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
 from analytics.rollup_funnel import RollupFunnel
@@ -30,11 +32,15 @@ from analytics.rollup_tables import (
 )
 from analytics.spans import WHOLE, Span, day_span, days_between, iso_day
 
+PATIENCE = timedelta(minutes=1)
+"""How long a refresh waits for whoever writes what it has to write."""
+
 SORTING, WRITING = 4_000, 64_000
 """Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be
 sorted in threads beside; to write, a day touches most pages of the user days, and within 2 MB each would be
 read again and again."""
 
+_MILLISECOND = timedelta(milliseconds=1)
 UNPLACED_SQL: sa.ColumnElement[Any] = sa.literal_column(str(UNPLACED))
 
 
@@ -55,6 +61,37 @@ def temporary(connection: sa.Connection, table: sa.Table) -> Iterator[None]:
     table.drop(connection, checkfirst=False)
 
 
+@contextmanager
+def writing_alone(engine: sa.Engine, rollups: sa.Table) -> Iterator[sa.Connection]:
+    """A transaction that sees one moment of the logs, and beside which no other refresh runs.
+
+    It takes its lock before it reads anything. SQLite knows one writer: who records meanwhile waits. In
+    PostgreSQL nobody else does.
+
+    Raises:
+        DatabaseBusy: somebody else held the lock for `PATIENCE`.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE // _MILLISECOND}")
+                _locked(connection, sa.text(f"LOCK TABLE {rollups.name} IN EXCLUSIVE MODE"))
+                yield connection
+        else:
+            with connection.begin():
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE // _MILLISECOND}")
+                _locked(connection, rollups.delete().where(sa.false()))
+                yield connection
+
+
+def _locked(connection: sa.Connection, statement: sa.Executable) -> None:
+    try:
+        connection.execute(statement)
+    except OperationalError as error:
+        raise DatabaseBusy(PATIENCE) from error
+
+
 @dataclass
 class Refreshing:
     """One refresh under way."""
@@ -73,20 +110,17 @@ class Refreshing:
     def begin(
         cls,
         connection: sa.Connection,
-        names: EventLogs,
+        logs: LogTables,
+        tables: RollupTables,
         definition: Definition,
         rules: Cleaning,
         made_with: str,
     ) -> Refreshing:
-        """Find the logs and the rollup; one made with other settings is emptied."""
+        """Find the rollup; one made with other settings is emptied."""
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA cache_size = -{WRITING}")
             connection.exec_driver_sql(f"PRAGMA temp.cache_size = -{WRITING}")
             connection.exec_driver_sql("PRAGMA threads = 2")
-        logs = LogTables.find(connection, names)
-        pairs = pairs_of_log(connection.dialect.name, logs, rules, None)
-        tables = RollupTables.of(pairs.columns, pairs.dropped)
-        tables.make(connection)
         self = cls(connection, definition, rules, made_with, logs, tables)
         rollups = tables.rollups
         stored = sa.select(rollups.c.rollup_id, rollups.c.made_with)

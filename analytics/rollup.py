@@ -14,12 +14,19 @@ import json
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.errors import InvalidRequest
-from analytics.logs import EventLogs
-from analytics.refresh import Refresh, Refreshing
+from analytics.logs import EventLogs, LogTables
+from analytics.pairs_sql import pairs_of_log
+from analytics.refresh import Refresh, Refreshing, writing_alone
+from analytics.rollup_tables import RollupTables
+
+ATTEMPTS = 3
+SERIALIZATION_FAILURE = "40001"
+"""A user was erased while PostgreSQL refreshed; what was seen of the logs holds no more."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +48,34 @@ class Rollup:
         return self.cleaning.within(self.definition)
 
     def refresh(self, engine: sa.Engine) -> Refresh:
-        """Bring the tables to what the logs say now, in one transaction.
+        """Bring the tables to what the logs say now, in one transaction beside which no other refresh runs.
+
+        On SQLite nobody else writes meanwhile.
 
         Raises:
             InvalidRequest: the impressions have no time, so there are no days.
             UnreadableSource, MissingColumns: as `LogTables.find`.
+            DatabaseBusy: somebody else wrote to the database for a minute.
         """
         if self.logs.shown_at is None:
             raise InvalidRequest("a rollup by day needs the time of each impression; name its column")
         with engine.begin() as connection:
+            logs = LogTables.find(connection, self.logs)
+            pairs = pairs_of_log(connection.dialect.name, logs, self.rules, None)
+            tables = RollupTables.of(pairs.columns, pairs.dropped)
+            tables.make(connection)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._refreshed(engine, logs, tables)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != SERIALIZATION_FAILURE:
+                    raise
+        return self._refreshed(engine, logs, tables)
+
+    def _refreshed(self, engine: sa.Engine, logs: LogTables, tables: RollupTables) -> Refresh:
+        with writing_alone(engine, tables.rollups) as connection:
             refreshing = Refreshing.begin(
-                connection, self.logs, self.definition, self.rules, self.made_with()
+                connection, logs, tables, self.definition, self.rules, self.made_with()
             )
             return refreshing.run()
 

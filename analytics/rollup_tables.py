@@ -92,7 +92,12 @@ class RollupTables:
         return cls(metadata, rollups, log_days, dropped_rows, user_days, user_totals, quantities, dropped)
 
     def make(self, connection: sa.Connection) -> None:
-        """Make the tables that are missing; tables with other quantities or keys make way for these."""
+        """Make the tables that are missing; tables with other quantities or keys make way for these.
+
+        Others may be about to do the same.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(PREFIX))))
         inspector = sa.inspect(connection)
         for table in (self.user_days, self.user_totals):
             if inspector.has_table(table.name):
@@ -101,7 +106,8 @@ class RollupTables:
                 if found != set(table.c.keys()) or key != table.primary_key.columns.keys():
                     self.metadata.drop_all(connection)
                     break
-        self.metadata.create_all(connection)
+        for table in self.metadata.sorted_tables:
+            connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
 
 
 TOUCHED = sa.Table(

@@ -1,0 +1,160 @@
+"""A rollup in a shop that goes on: others record, erase and refresh at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from analytics import refresh as refresh_module
+from analytics.definition import Definition
+from analytics.errors import DatabaseBusy
+from analytics.logs import CLICKS, EventLogs
+from analytics.rollup import Rollup, forget_user
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+ROLLUP = Rollup(
+    Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=START + timedelta(days=2)),
+    EventLogs(outcomes=(CLICKS,)),
+)
+N_ROUNDS = 12
+
+METADATA = sa.MetaData()
+IMPRESSIONS = sa.Table(
+    "impressions",
+    METADATA,
+    sa.Column("impression_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_id", sa.String),
+    sa.Column("variant", sa.String),
+    sa.Column("shown_at", sa.DateTime(timezone=True), index=True),
+    sa.Column("experiment", sa.String),
+)
+CLICKED = sa.Table(
+    "clicks",
+    METADATA,
+    sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("impression_id", sa.Integer, index=True),
+    sa.Column("clicked_at", sa.DateTime(timezone=True)),
+)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'shop.db'}" if is_sqlite else request.getfixturevalue("empty_postgres_url")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        if is_sqlite:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        METADATA.create_all(connection)
+    record(engine, range(300))
+    yield engine
+    engine.dispose()
+
+
+def record(engine: sa.Engine, ids: range) -> None:
+    """An impression each, some of them clicked, within two days."""
+    shown = [
+        {
+            "impression_id": n,
+            "user_id": f"user-{n % 40}",
+            "variant": "ab"[n % 2],
+            "shown_at": START + timedelta(minutes=n % 2800),
+            "experiment": "demo",
+        }
+        for n in ids
+    ]
+    clicked = [
+        {"event_id": n, "impression_id": n, "clicked_at": START + timedelta(minutes=n % 2800 + 1)}
+        for n in ids
+        if n % 3 == 0
+    ]
+    with engine.begin() as connection:
+        connection.execute(IMPRESSIONS.insert(), shown)
+        if clicked:
+            connection.execute(CLICKED.insert(), clicked)
+
+
+def contents(engine: sa.Engine) -> dict[str, list[Any]]:
+    with engine.connect() as connection:
+        return {
+            name: sorted(map(tuple, connection.execute(sa.text(f"SELECT * FROM analytics_{name}"))), key=str)
+            for name in ("log_days", "dropped", "user_days", "user_totals")
+        }
+
+
+def rebuilt(engine: sa.Engine) -> dict[str, list[Any]]:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE analytics_rollups SET made_with = ''"))
+    assert ROLLUP.refresh(engine).is_rebuilt
+    return contents(engine)
+
+
+def test_while_others_record_a_refresh_neither_fails_nor_misses_a_row(engine: sa.Engine) -> None:
+    done = threading.Event()
+
+    def shop() -> int:
+        first = 1000
+        while not done.is_set():
+            record(engine, range(first, first + 5))
+            first += 5
+        return first
+
+    with ThreadPoolExecutor(1) as pool:
+        recorded = pool.submit(shop)
+        try:
+            for _ in range(N_ROUNDS):
+                ROLLUP.refresh(engine)
+        finally:
+            done.set()
+        assert recorded.result() > 1005
+    ROLLUP.refresh(engine)
+    assert contents(engine) == rebuilt(engine)
+
+
+def test_refreshes_at_once_wait_for_one_another(engine: sa.Engine) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for first in range(1000, 1000 + N_ROUNDS):
+            record(engine, range(first, first + 1))
+            for refreshed in [pool.submit(ROLLUP.refresh, engine) for _ in range(4)]:
+                refreshed.result()
+    assert contents(engine) == rebuilt(engine)
+
+
+def test_who_is_erased_meanwhile_is_gone_after_the_next_refresh(engine: sa.Engine) -> None:
+    ROLLUP.refresh(engine)
+
+    def erase() -> None:
+        for number in range(10):
+            user_id = f"user-{number}"
+            mine = sa.select(IMPRESSIONS.c.impression_id).where(IMPRESSIONS.c.user_id == user_id)
+            with engine.begin() as connection:
+                forget_user(connection, user_id)
+                connection.execute(CLICKED.delete().where(CLICKED.c.impression_id.in_(mine)))
+                connection.execute(IMPRESSIONS.delete().where(IMPRESSIONS.c.user_id == user_id))
+
+    with ThreadPoolExecutor(1) as pool:
+        erased = pool.submit(erase)
+        for first in range(1000, 1000 + N_ROUNDS):
+            record(engine, range(first * 40 + 20, first * 40 + 22))
+            ROLLUP.refresh(engine)
+        erased.result()
+    ROLLUP.refresh(engine)
+    assert contents(engine) == rebuilt(engine)
+
+
+def test_a_database_that_stays_locked_is_told(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ROLLUP.refresh(engine)
+    monkeypatch.setattr(refresh_module, "PATIENCE", timedelta(seconds=0.2))
+    with (
+        refresh_module.writing_alone(engine, sa.table("analytics_rollups")),
+        pytest.raises(DatabaseBusy, match=r"was locked for 0\.2 seconds, perhaps by another refresh"),
+    ):
+        ROLLUP.refresh(engine)
+    assert not ROLLUP.refresh(engine).is_rebuilt
