@@ -176,7 +176,8 @@ class Funnel:
 
     Attributes:
         logs: one funnel a log, the impressions first.
-        users_dropped: users left out by the rules `two_variants` and `bots`.
+        users_dropped: users left out by the rules `two_variants` and `bots`, once for each variant that
+            they were left out of.
         users: users that count.
     """
 
@@ -189,7 +190,7 @@ class Funnel:
 
     @property
     def mixed_share(self) -> float:
-        """The share of users who were seen in more than one variant."""
+        """The share of users, counted once a variant, who were left out for having seen more than one."""
         seen = self.users + sum(self.users_dropped.values())
         return self.users_dropped.get("two_variants", 0) / seen if seen else 0.0
 

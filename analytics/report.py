@@ -294,7 +294,7 @@ def _funnel_aside(result: Result) -> str:
     share = result.funnel.mixed_share
     text = f"Every row is counted once; {count(result.funnel.users)} users count."
     if share > MIXED_SHARE:
-        text += f" {_share(share)} of the users saw more than one variant: look for the reason first."
+        text += f" {_share(share)} were left out for having seen several variants: look for the reason first."
     return text
 
 

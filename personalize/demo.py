@@ -23,7 +23,7 @@ from personalize.data.experiments import create_experiment
 from personalize.data.records import CatalogueProduct, ClickEvent, Event, ShownStyle
 from personalize.engine import Engine
 from personalize.errors import PersonalizeError
-from personalize.proof import compare_experiment
+from personalize.proof import prove
 from personalize.rendering import CARD_FORMAT, CARD_WIDTH_PX, PRODUCTS_PER_PAGE, Renders
 from personalize.retrain import RetrainReport
 from personalize.sample import sample_catalogue
@@ -172,7 +172,7 @@ def run_demo(settings: Settings, plan: DemoPlan, *, fresh: bool, console: Consol
     )
     state = _simulate(settings, state, console)
     with Engine.open(settings) as engine:
-        comparison = compare_experiment(engine.database, EXPERIMENT)
+        comparison = prove(engine.database, EXPERIMENT).comparison
         _print_comparison(comparison, console)
         _prerender(engine, settings, console)
     state = replace(state, seconds=seconds_before + time.monotonic() - clock)

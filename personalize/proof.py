@@ -10,37 +10,54 @@ from personalize.errors import UnknownExperiment
 
 if TYPE_CHECKING:
     from analytics import Comparison as Comparison
+    from analytics.cleaning import Funnel as Funnel
 
 BASELINES_FIRST = ("random", "original", "popular", "personal")
 
 
-def compare_experiment(database: Database, name: str) -> "Comparison":
+@dataclass(frozen=True)
+class Proof:
+    """The comparison of an experiment, and what became of every row that it was made of.
+
+    funnel: None where the database has no logs to clean, only sums by user.
+    """
+
+    comparison: "Comparison"
+    funnel: "Funnel | None"
+
+
+def prove(database: Database, name: str) -> Proof:
     """Click-through per variant, each variant against every simpler one, and the sample-ratio check.
 
-    The simplest variant is the control: no personalization before some, the unstyled photo before
-    any style. Variants of other names come last, in alphabetical order.
+    The same rows count as in `analytics compare`: its cleaning rules apply, and the rollup answers where one
+    was refreshed. The simplest variant is the control: no personalization before some, the unstyled photo
+    before any style. Variants of other names come last, in alphabetical order.
 
     Raises:
         UnknownExperiment: neither planned nor seen.
     """
     import analytics
-    from analytics.database import read_experiment
+    from analytics.cleaning import Cleaning
+    from analytics.grouped import Question
+    from analytics.reading import Database as Source
+    from analytics.reading import read_source
 
     try:
-        sums = read_experiment(database, name)
+        data = read_source(Source(database), name, Question(("clicks", "impressions")), Cleaning(), None)
     except analytics.errors.UnknownExperiment:
         raise UnknownExperiment(name) from None
-    variants = sorted({*sums.moments, *(sums.shares or {})}, key=_simplicity)
-    return analytics.compare(
-        {variant: sums.moments[variant] for variant in variants if variant in sums.moments},
+    moments = {group.variant: found for group, found in data.groups.items()}
+    shares = data.definition.variants if data.definition else {}
+    variants = sorted({*moments, *shares}, key=_simplicity)
+    comparison = analytics.compare(
+        {variant: moments[variant] for variant in variants if variant in moments},
         control=variants[0],
         pairs=[(treatment, baseline) for baseline, treatment in combinations(variants, 2)],
-        shares={variant: sums.shares[variant] for variant in variants if variant in sums.shares}
-        if sums.shares
-        else None,
-        days=sums.days,
+        shares={variant: shares[variant] for variant in variants if variant in shares} or None,
+        days=data.days(),
         experiment=name,
     )
+    return Proof(comparison, data.funnel)
 
 
 def _simplicity(variant: str) -> tuple[int, str]:
@@ -56,6 +73,7 @@ class ComparisonFigures:
     """
 
     split_table: str
+    funnel_tables: str
     ctr_plot: str
     uplift_plot: str
     daily_plot: str
@@ -64,13 +82,16 @@ class ComparisonFigures:
     days_table: str
 
 
-def draw_comparison(comparison: "Comparison") -> ComparisonFigures:
+def draw_proof(proof: Proof) -> ComparisonFigures:
     """The plots and tables of a comparison; an empty string where there is nothing to draw."""
     from analytics import plots, tables
+    from analytics.report import funnel_table
 
+    comparison, logs = proof.comparison, proof.funnel.logs if proof.funnel else ()
     days = comparison.days
     return ComparisonFigures(
         split_table=tables.split_table(comparison).to_html(),
+        funnel_tables="".join(funnel_table(log).to_html() for log in logs if log.rows),
         ctr_plot=plots.ctr_plot(comparison, has_style=False),
         uplift_plot=plots.uplift_plot(comparison, has_style=False),
         daily_plot=plots.daily_plot(days, has_style=False) if days else "",
@@ -81,7 +102,7 @@ def draw_comparison(comparison: "Comparison") -> ComparisonFigures:
 
 
 def plot_style_sheet() -> str:
-    """The style sheet that the plots of `draw_comparison` want."""
+    """The style sheet that the plots of `draw_proof` want."""
     from analytics.plots import STYLE
 
     return STYLE

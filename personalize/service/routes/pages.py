@@ -14,7 +14,7 @@ from personalize.data.records import CatalogueProduct
 from personalize.data.schema import ORIGINAL
 from personalize.decisions import Decision
 from personalize.engine import Engine
-from personalize.proof import compare_experiment, draw_comparison, plot_style_sheet
+from personalize.proof import draw_proof, plot_style_sheet, prove
 from personalize.rendering import CARD_FORMAT, CARD_WIDTH_PX, PRODUCTS_PER_PAGE
 from personalize.service.dependencies import Backend, BackendDep, log_user
 from personalize.service.http_errors import NOT_FOUND, PROBLEM_TYPES, Problem
@@ -121,9 +121,10 @@ async def show_shop(
 @router.get("/experiments/{name}")
 async def show_experiment(name: Annotated[PathId, Path()], backend: BackendDep) -> Response:
     """Click-through per variant, the sample-ratio check first."""
-    comparison = await backend.call(compare_experiment, backend.engine.database, name)
-    figures = await backend.call(draw_comparison, comparison)
-    sentences = re.split(r"(?<=\.)\s+(?=[A-Z'])", comparison.conclusion)
+    proof = await backend.call(prove, backend.engine.database, name)
+    figures = await backend.call(draw_proof, proof)
+    comparison = proof.comparison
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z“])", comparison.conclusion)
     return render_page(
         "experiment.html",
         {

@@ -13,7 +13,9 @@ import pytest
 from answers import PRODUCTS
 from fastapi.testclient import TestClient
 from servers import Server
+from sqlalchemy import create_engine
 
+from personalize.proof import prove
 from personalize.service.app import create_app
 from personalize.settings import Settings
 
@@ -107,6 +109,29 @@ def test_the_experiment_page_reads_the_split_first_and_has_a_table_beside_every_
         assert client.get("/plots.css").headers["content-type"].startswith("text/css")
         shop = client.get("/", headers=HTML).text
         assert 'href="/experiments/demo"' in shop
+
+
+def test_the_experiment_page_leaves_out_what_the_rules_leave_out_and_shows_it(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(experiment="demo")
+    with TestClient(create_app(settings)) as client:
+        for n in range(30):
+            slate = {"user_id": f"shopper-{n}", "product_ids": ["mug-red", "chair-oak"]}
+            client.post("/v1/slates", json=slate)
+        with closing(sqlite3.connect(settings.sqlite_path)) as connection, connection:
+            connection.execute(
+                "UPDATE impressions SET variant = iif(variant = 'popular', 'personal', 'popular') "
+                "WHERE user_id = 'shopper-0' AND product_id = 'mug-red'"
+            )
+        page = client.get("/experiments/demo", headers=HTML).text
+    proof = prove(create_engine(settings.resolved_database_url), "demo")
+    assert proof.funnel is not None
+    assert proof.funnel.users_dropped == {"two_variants": 2, "bots": 0}
+    assert sum(variant.users for variant in proof.comparison.variants.values()) == 29
+    assert "What was counted" in page
+    assert "Rows of impressions" in page
+    assert re.search(r"<td[^>]*>two_variants</td>\s*<td[^>]*>2</td>", page)
 
 
 @pytest.fixture(scope="module")
