@@ -73,7 +73,9 @@ class CleanUnits:
         for value in np.unique(code):
             here = np.flatnonzero(code == value)
             variant, *rest = (str(names[place[here[0]]]) for names, place in labels)
-            found[Group(variant, tuple(rest))] = Moments.of({c: v[here] for c, v in columns.items()})
+            found[Group(variant, tuple(rest))] = Moments.of(
+                {c: v[here] for c, v in columns.items()}, len(here)
+            )
         return dict(sorted(found.items()))
 
 

@@ -64,10 +64,10 @@ class Moments:
     products: Mapping[tuple[str, str], float]
 
     @classmethod
-    def of(cls, columns: Mapping[str, NDArray[Any]]) -> Moments:
-        """The moments of arrays of shape (n,), one value per user."""
+    def of(cls, columns: Mapping[str, NDArray[Any]], n: int | None = None) -> Moments:
+        """The moments of arrays of shape (n,), one value per user; `n` users where there are no columns."""
         arrays = _checked(columns)
-        n = len(next(iter(arrays.values()), ()))
+        n = len(next(iter(arrays.values()), ())) if n is None else n
         totals = {name: _total(values) for name, values in arrays.items()}
         products = {(a, b): _dot(arrays[a], arrays[b]) for a, b in pairs_of(arrays)}
         return cls(n, totals, products)

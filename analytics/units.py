@@ -50,9 +50,10 @@ class Units:
             KeyError: a wanted column is not there.
         """
         columns = with_derived(self.columns, self.columns if wanted is None else wanted)
+        here = {str(name): self.variant == name for name in np.unique(self.variant)}
         return {
-            str(name): Moments.of({c: values[self.variant == name] for c, values in columns.items()})
-            for name in np.unique(self.variant)
+            name: Moments.of({c: values[mine] for c, values in columns.items()}, int(mine.sum()))
+            for name, mine in here.items()
         }
 
 

@@ -248,11 +248,18 @@ def write_reports(result: Result, html: Path | None, markdown: Path | None) -> N
 
 
 def _look_at(where: Where, segment: Sequence[str] | None) -> Result:
-    """An analysis of which the comparison does not matter, whatever the control is called."""
+    """An analysis of which the comparison does not matter, whatever the control is called.
+
+    It asks for no quantity, so that users and variants are all that the data must have.
+    """
+    from analytics.metrics import USERS, Metric
+    from analytics.outcome import Measure
+
+    nothing = [Measure(Metric(USERS, USERS, USERS))]
     try:
-        return _analyze(where, None, (), segment)
+        return _analyze(where, None, nothing, segment)
     except UnknownVariant as error:
-        return _analyze(where, min(error.known), (), segment)
+        return _analyze(where, min(error.known), nothing, segment)
 
 
 def _analyze(

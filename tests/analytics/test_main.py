@@ -308,6 +308,21 @@ def test_the_split_is_checked_and_ends_with_1_when_it_is_broken(
     assert "Do not believe these numbers yet" in capsys.readouterr().out
 
 
+def test_the_split_needs_users_and_variants_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    totals = tmp_path / "totals.csv"
+    rows = [f"u{n},{'control' if n % 4 else 'personal'},{'dm'[n % 2]}" for n in range(400)]
+    totals.write_text("\n".join(["user,variant,device", *rows]))
+    source = ("--totals", str(totals), "--share", "control=1", "--share", "personal=1")
+    assert run(monkeypatch, "srm", *source, "--segment", "device", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["observed"] == {"control": 300, "personal": 100}
+    assert found["segments"]["device=m"]["observed"] == {"control": 200, "personal": 0}
+    assert run(monkeypatch, "funnel", *source, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["users"] == 400
+
+
 def test_a_sound_metric_passes_aa_and_one_that_a_single_user_decides_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
