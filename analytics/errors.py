@@ -73,6 +73,16 @@ class UnknownRollup(AnalyticsError):
         self.name = name
 
 
+class RollupTaken(AnalyticsError):
+    """Two refreshes of one rollup at once, with different rules."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"another refresh began the rollup of experiment {name!r} anew with other rules or another "
+            "window; refresh it with one set of them"
+        )
+
+
 class DatabaseBusy(AnalyticsError):
     """Somebody else writes to the database for long."""
 

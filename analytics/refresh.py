@@ -1,47 +1,44 @@
-"""One refresh of a rollup: find what changed in the logs, fold that again; `rollup` says why it is exact."""
+"""One refresh of a rollup: find what changed in the logs, and fold that again day by day.
+
+Every day is a transaction of its own, so that whoever records waits for one day at most, and a refresh that
+breaks off has done what it has done. Rows that come meanwhile are found by the next one: a day is counted
+before it is folded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from analytics.cleaning import Cleaning
-from analytics.definition import DAY, Definition
-from analytics.dialect import Sql, insert_or_update
-from analytics.errors import DatabaseBusy
+from analytics.definition import Definition
+from analytics.errors import DatabaseBusy, RollupTaken
+from analytics.folding import Folding
+from analytics.log_days import Counts, LogDays
 from analytics.logs import IMPRESSIONS, LogTables
-from analytics.pairs_sql import pairs_of_log
-from analytics.raw import before_start, without_variants
-from analytics.rollup_funnel import RollupFunnel
-from analytics.rollup_tables import (
-    FIRST,
-    LATER,
-    NOBODY,
-    PLACED,
-    SOLE,
-    TOUCHED,
-    UNPLACED,
-    RollupTables,
-    scratch,
-)
-from analytics.spans import WHOLE, Span, day_span, days_between, iso_day
+from analytics.rollup_tables import RollupTables
+from analytics.spans import WHOLE, Span, day_span, iso_day
 
 PATIENCE = timedelta(minutes=1)
 """How long a refresh waits for whoever writes what it has to write."""
 
-SORTING, WRITING = 4_000, 64_000
-"""Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be
-sorted in threads beside; to write, a day touches most pages of the user days, and within 2 MB each would be
-read again and again."""
+ATTEMPTS = 5
+OVERTAKEN = ("40001", "40P01")
+"""Serialization failure and deadlock: a user was erased while PostgreSQL folded a day, and what was seen of
+the logs holds no more."""
+
+UNFINISHED = "unfinished: "
+"""Before what a rollup is made with, for as long as days of it are missing."""
 
 _MILLISECOND = timedelta(milliseconds=1)
-UNPLACED_SQL: sa.ColumnElement[Any] = sa.literal_column(str(UNPLACED))
+
+Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,8 @@ class Refresh:
 
 
 @contextmanager
-def temporary(connection: sa.Connection, table: sa.Table) -> Iterator[None]:
-    """A table that this connection alone sees, for as long as the block lasts."""
-    connection.execute(sa.schema.DropTable(table, if_exists=True))
-    table.create(connection, checkfirst=False)
-    yield
-    table.drop(connection, checkfirst=False)
-
-
-@contextmanager
 def writing_alone(engine: sa.Engine, rollups: sa.Table) -> Iterator[sa.Connection]:
-    """A transaction that sees one moment of the logs, and beside which no other refresh runs.
+    """A transaction that sees one moment of the logs, and beside which no other refresh writes.
 
     It takes its lock before it reads anything. SQLite knows one writer: who records meanwhile waits. In
     PostgreSQL nobody else does.
@@ -92,325 +80,152 @@ def _locked(connection: sa.Connection, statement: sa.Executable) -> None:
         raise DatabaseBusy(PATIENCE) from error
 
 
-@dataclass
-class Refreshing:
-    """One refresh under way."""
+@dataclass(frozen=True)
+class _State:
+    """An experiment's rollup as one transaction finds it."""
 
-    connection: sa.Connection
+    rollup_id: int
+    made_with: str
+    days: LogDays
+    folding: Folding
+
+    @property
+    def is_finished(self) -> bool:
+        return not self.made_with.startswith(UNFINISHED)
+
+
+@dataclass(frozen=True)
+class Refreshing:
+    """One refresh under way.
+
+    made_with: all that the rows depend on, as text.
+    """
+
+    engine: sa.Engine
     definition: Definition
     rules: Cleaning
     made_with: str
     logs: LogTables
     tables: RollupTables
-    rollup_id: int = 0
-    is_rebuilt: bool = False
-    raw_rows: dict[tuple[str, int], int] = field(default_factory=dict)
-
-    @classmethod
-    def begin(
-        cls,
-        connection: sa.Connection,
-        logs: LogTables,
-        tables: RollupTables,
-        definition: Definition,
-        rules: Cleaning,
-        made_with: str,
-    ) -> Refreshing:
-        """Find the rollup; one made with other settings is emptied."""
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(f"PRAGMA cache_size = -{WRITING}")
-            connection.exec_driver_sql(f"PRAGMA temp.cache_size = -{WRITING}")
-            connection.exec_driver_sql("PRAGMA threads = 2")
-        self = cls(connection, definition, rules, made_with, logs, tables)
-        rollups = tables.rollups
-        stored = sa.select(rollups.c.rollup_id, rollups.c.made_with)
-        found = connection.execute(stored.where(rollups.c.experiment == definition.name)).first()
-        self.rollup_id = found.rollup_id if found else 0
-        if found is None or found.made_with != made_with:
-            self._begin_from_nothing()
-        return self
+    on_progress: Progress
 
     def run(self) -> Refresh:
-        """Fold what changed."""
-        before, now = self._stored_counts(), self._counts()
-        self.raw_rows = now
-        if any(n > now.get((log, day), 0) for (log, day), n in before.items() if log != IMPRESSIONS):
-            self._begin_from_nothing()  # which impressions lost a click is not known any more
-            before = {}
-        changed = {key for key in {*now, *before} if before.get(key, 0) != now.get(key, 0)}
-        if changed and not self._has_unique_ids():
-            self._begin_from_nothing()
-            before = {}
-            self._fold(Span(WHOLE, *self._window()))
-        elif changed:
-            self._fold_days(changed, {day for log, day in before if log == IMPRESSIONS})
-        if changed:
-            self._tidy()
-            self._store_counts(now)
-        self._funnel.count_edges(*self._window())
-        return Refresh(tuple(sorted({iso_day(day) for _, day in changed})), self.is_rebuilt)
-
-    def _fold_days(self, changed: set[tuple[str, int]], known: set[int]) -> None:
-        days = {day for log, day in changed if log == IMPRESSIONS}
-        for day in sorted(days):
-            self._fold(day_span(day), has_old=day in known)
-        with temporary(self.connection, TOUCHED):
-            for day in self._touch({key for key in changed if key[0] != IMPRESSIONS}, days):
-                self._fold(day_span(day), has_old=True, is_touched=True)
+        """Fold what changed; a rollup made with other settings is emptied first."""
+        with self.engine.connect() as connection:
+            state = self._find(connection)
+            days = state.days if state else self._days(connection, 0)
+            before, now, window = days.stored(), days.counted(), days.window()
+        changed = _differing(before, now)
+        folds_whole = bool(changed) and not self._has_unique_ids()
+        is_anew = state is None or folds_whole or _has_lost_outcomes(before, now)
+        if is_anew:
+            changed = {*now}
+            self._alone(self._empty)
+        shown = sorted({day for log, day in changed if log == IMPRESSIONS})
+        for n_done, day in enumerate(() if folds_whole else shown[:-1]):
+            self.on_progress(n_done, len(shown))
+            self._alone(partial(self._fold, day))
+        self.on_progress(max(len(shown) - 1, 0), len(shown))
+        last = Span(WHOLE, *window) if folds_whole else day_span(shown[-1]) if shown else None
+        counts = {key: now.get(key, 0) for key in changed if folds_whole or key[0] != IMPRESSIONS}
+        self._alone(partial(self._finish, last, counts, set(shown)))
+        self.on_progress(len(shown), len(shown))
+        is_rebuilt = is_anew or (state is not None and not state.is_finished)
+        return Refresh(tuple(sorted({iso_day(day) for _, day in changed})), is_rebuilt)
 
     def _has_unique_ids(self) -> bool:
         return self.logs.impressions.is_unique and all(table.is_unique for _, table in self.logs.outcomes)
 
-    def _begin_from_nothing(self) -> None:
+    def _alone(self, step: Callable[[sa.Connection], None]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with writing_alone(self.engine, self.tables.rollups) as connection:
+                    step(connection)
+                return
+            except DBAPIError as error:
+                is_overtaken = getattr(error.orig, "sqlstate", None) in OVERTAKEN
+                if not is_overtaken or attempt == ATTEMPTS:
+                    raise
+
+    # -- steps, a transaction each
+
+    def _empty(self, connection: sa.Connection) -> None:
         """An empty rollup of this experiment, made with today's settings."""
         rollups, name = self.tables.rollups, self.definition.name
-        for table in (t for t in self.tables.metadata.tables.values() if t is not rollups):
-            self.connection.execute(table.delete().where(table.c.rollup_id == self.rollup_id))
-        self.connection.execute(rollups.delete().where(rollups.c.experiment == name))
-        highest = self.connection.scalar(sa.select(sa.func.coalesce(sa.func.max(rollups.c.rollup_id), 0)))
-        self.rollup_id = self.rollup_id or int(highest or 0) + 1
-        row = {"rollup_id": self.rollup_id, "experiment": name, "made_with": self.made_with}
-        self.connection.execute(rollups.insert(), row)
-        self.is_rebuilt = True
+        known = connection.scalar(sa.select(rollups.c.rollup_id).where(rollups.c.experiment == name))
+        highest = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(rollups.c.rollup_id), 0)))
+        rollup_id = int(highest or 0) + 1 if known is None else int(known)
+        for table in self.tables.metadata.tables.values():
+            connection.execute(table.delete().where(table.c.rollup_id == rollup_id))
+        row = {"rollup_id": rollup_id, "experiment": name, "made_with": UNFINISHED + self.made_with}
+        connection.execute(rollups.insert(), row)
 
-    # -- what changed
+    def _fold(self, day: int, connection: sa.Connection) -> None:
+        state = self._mine(connection)
+        self._fold_into(state, day_span(day))
+        if state.is_finished:
+            state.folding.tidy()
 
-    def _window(self) -> tuple[datetime, datetime]:
-        """From the pre-period, or else the first impression, to the stop, or else the last one."""
-        definition, at = self.definition, self._at
-        first = definition.started_at and definition.started_at - definition.pre_period
-        return first or self._end_of(at.asc()), definition.stopped_at or self._end_of(at.desc()) + DAY
+    def _finish(
+        self, last: Span | None, counts: Counts, folded: Collection[int], connection: sa.Connection
+    ) -> None:
+        """Fold the last span and what outcomes changed on other days, and let the rollup be read.
 
-    def _end_of(self, order: sa.ColumnElement[Any]) -> datetime:
-        sql, log = Sql(self.connection.dialect.name), self.logs.impressions
-        query = sa.select(sql.day(self._at)).where(sa.not_(sql.is_no_time(self._at))).order_by(order)
-        day = self.connection.scalar(query.select_from(log.table).limit(1))
-        return datetime.fromisoformat(day or "1970-01-01").replace(tzinfo=UTC)
-
-    @property
-    def _at(self) -> sa.ColumnElement[Any]:
-        return self.logs.impressions.column(self.logs.names.shown_at)
-
-    def _counts(self) -> dict[tuple[str, int], int]:
-        """Rows of each log on each day of the window, none left out that are zero."""
-        start, end = self._window()
-        logs = [(IMPRESSIONS, self.logs.impressions.table, self._at, end)]
-        logs += [
-            (log.name, found.table, found.column(log.at), end + self.rules.attribution)
-            for log, found in self.logs.outcomes
-            if log.at is not None
-        ]
-        sql = Sql(self.connection.dialect.name)
-        counts = {}
-        for name, table, at, until in logs:
-            for day in days_between(start, until):
-                span = day_span(day)
-                query = sa.select(sa.func.count()).select_from(table)
-                query = query.where(at >= sql.time(span.start), at < sql.time(span.end))
-                if n := self.connection.scalar(query):
-                    counts[name, day] = int(n)
-        return counts
-
-    def _stored_counts(self) -> dict[tuple[str, int], int]:
-        table = self.tables.log_days
-        rows = self.connection.execute(
-            sa.select(table.c.log, table.c.day, table.c.raw_rows).where(table.c.rollup_id == self.rollup_id)
-        )
-        return {(log, day): n for log, day, n in rows}
-
-    def _store_counts(self, counts: dict[tuple[str, int], int]) -> None:
-        table = self.tables.log_days
-        self.connection.execute(table.delete().where(table.c.rollup_id == self.rollup_id))
-        rows = [
-            {"rollup_id": self.rollup_id, "log": log, "day": day, "raw_rows": n}
-            for (log, day), n in counts.items()
-        ]
-        if rows:
-            self.connection.execute(table.insert(), rows)
-
-    def _touch(self, changed: set[tuple[str, int]], folded: set[int]) -> list[int]:
-        """Notes whose impressions of which other days the outcomes of the changed days point to."""
-        sql, names = Sql(self.connection.dialect.name), self.logs.names
-        shown = self.logs.impressions
-        for log, found in self.logs.outcomes:
-            met = shown.column(names.impression_id) == found.column(log.impression_id)
-            for day in sorted(day for name, day in changed if name == log.name):
-                span = day_span(day)
-                at = found.column(log.at)
-                query = (
-                    sa.select(shown.column(names.user), self._day_of(self._at))
-                    .distinct()
-                    .select_from(found.table.join(shown.table, met))
-                    .where(at >= sql.time(span.start), at < sql.time(span.end))
-                    .where(shown.column(names.user).is_not(None), sa.not_(sql.is_no_time(self._at)))
-                    .where(self._day_of(self._at).not_in(sorted(folded)))
-                )
-                self.connection.execute(TOUCHED.insert().from_select(["user_id", "day"], query))
-        return sorted(self.connection.scalars(sa.select(TOUCHED.c.day).distinct()))
-
-    def _day_of(self, at: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        day = Sql(self.connection.dialect.name).day(at)
-        return sa.cast(sa.func.replace(day, "-", ""), sa.Integer)
-
-    # -- folding
-
-    def _fold(self, span: Span, *, has_old: bool = False, is_touched: bool = False) -> None:
-        """Replace the rows of a span by what the logs say now.
-
-        A new row reaches the user days in the order in which it was made, which is that of their key.
+        Args:
+            counts: the rows of the logs to remember, those of the outcomes among them.
         """
-        users = sa.select(TOUCHED.c.user_id).where(TOUCHED.c.day == span.key) if is_touched else None
-        new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
-        with temporary(self.connection, new), temporary(self.connection, old):
-            self._reserve(WRITING if span.key == WHOLE else SORTING)
-            self._fill(new, span, users)
-            self._reserve(WRITING)
-            if has_old:
-                self._take_out(old, span, users)
-            if not is_touched:
-                self._funnel.count_impressions(new, span, self.raw_rows.get((IMPRESSIONS, span.key)))
-            self._funnel.count_outcomes(new, old, span)
-            self._put_in(new, span)
-            if has_old:
-                self._find_first_again(new, old)
+        state = self._mine(connection)
+        if last is not None:
+            self._fold_into(state, last)
+        if last is None or last.key != WHOLE:
+            known = {day for log, day in state.days.stored() if log == IMPRESSIONS}
+            state.folding.fold_touched(counts, known.difference(folded))
+        state.days.store(counts)
+        state.folding.tidy()
+        state.folding.funnel.count_edges(*state.days.window())
+        rollups = self.tables.rollups
+        mine = rollups.update().where(rollups.c.rollup_id == state.rollup_id)
+        connection.execute(mine.values(made_with=self.made_with))
 
-    def _reserve(self, kilobytes: int) -> None:
-        """The memory that SQLite may use for pages, and for a sort before it begins another run."""
-        if self.connection.dialect.name == "sqlite":
-            self.connection.exec_driver_sql(f"PRAGMA cache_size = -{kilobytes}")
-
-    def _put_in(self, new: sa.Table, span: Span) -> None:
-        days = self.tables.user_days
-        names = [c.name for c in days.c if c.name != "rollup_id"]
-        kept = sa.select(self._id, *(new.c[name] for name in names))
-        self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
-        self._add_to_totals(new, 1, span)
-
-    @property
-    def _funnel(self) -> RollupFunnel:
-        return RollupFunnel(
-            self.connection, self.tables, self.rollup_id, self.logs, self.rules, self.definition.name
-        )
-
-    @property
-    def _id(self) -> sa.ColumnElement[Any]:
-        return sa.literal(self.rollup_id, sa.Integer)
-
-    def _fill(self, new: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
-        """The pairs of the pre-period and of the experiment that lie in the span."""
-        dialect, definition, rules = self.connection.dialect.name, self.definition, self.rules
-        phases: list[tuple[LogTables, Cleaning, str | None]] = [(self.logs, rules, definition.name)]
-        if definition.started_at is not None and definition.pre_period:
-            before = before_start(rules, definition.pre_period)
-            phases.append((without_variants(self.logs), before, None))
-        for logs, cleaning, experiment in phases:
-            part = span.part(cleaning, users)
-            if part is not None:
-                pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=span.key == WHOLE, part=part)
-                names = [c.name for c in new.c]
-                made = self._made(pairs.table, span)
-                query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
-                query = query.where(pairs.counts)
-                self.connection.execute(new.insert().from_select(names, query))
-
-    def _made(self, pairs: sa.CTE | sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
-        """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
-        sql = Sql(self.connection.dialect.name)
-        day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)
+    def _fold_into(self, state: _State, span: Span) -> None:
+        """Fold a span; a day that another refresh has folded meanwhile stays as it is."""
         if span.key == WHOLE:
-            day = sa.cast(sa.func.replace(pairs.c.day, "-", ""), sa.Integer)
-        return {"user_id": pairs.c.user, "day": day, "first_ms": sql.epoch_ms(pairs.c.first_at)}
-
-    def _take_out(self, old: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
-        days = self.tables.user_days
-        here = sa.and_(days.c.rollup_id == self.rollup_id, days.c.day == span.key)
-        if users is not None:
-            here = sa.and_(here, days.c.user_id.in_(users))
-        names = [c.name for c in old.c]
-        query = sa.select(*(days.c[name] for name in names)).where(here)
-        self.connection.execute(old.insert().from_select(names, query))
-        self.connection.execute(days.delete().where(here))
-        self._add_to_totals(old, -1, span)
-
-    def _reaches_before(self, span: Span) -> bool:
-        """Whether a span may hold what users did before the start."""
-        started_at = self.definition.started_at
-        return started_at is not None and (span.key == WHOLE or span.start < started_at)
-
-    def _add_to_totals(self, rows: sa.Table, sign: int, span: Span) -> None:
-        """Adds the rows to their users' totals, or takes them away; what they did before has to be found."""
-        has_many_days = span.key == WHOLE
-        totals, quantities = self.tables.user_totals, self.tables.quantities
-        numbers: list[sa.ColumnElement[Any]] = [rows.c[name] * sign for name in quantities]
-        first_ms: sa.ColumnElement[Any] = rows.c.first_ms
-        keys = (rows.c.variant, rows.c.user_id)
-        if has_many_days:  # within a day a user has one row a variant already
-            numbers, first_ms = [sa.func.sum(number) for number in numbers], sa.func.min(first_ms)
-        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, first_ms, UNPLACED_SQL)
-        query = query.where(rows.c.variant != NOBODY).group_by(*(keys if has_many_days else ()))
-        dialect = self.connection.dialect.name
-        names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
-        statement = insert_or_update(dialect, totals).from_select(names, query)
-        smaller = sa.func.least if dialect == "postgresql" else sa.func.min
-        added = {name: totals.c[name] + statement.excluded[name] for name in quantities}
-        first = {"first_ms": smaller(totals.c.first_ms, statement.excluded.first_ms)}
-        is_earlier = statement.excluded.first_ms < totals.c.first_ms
-        place = {"place": sa.case((is_earlier, UNPLACED_SQL), else_=totals.c.place)}
-        key = ["rollup_id", "user_id", "variant"]
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=key, set_={**added, **first, **place})
-        )
-        if not self._reaches_before(span):
+            state.folding.fold(span, None, has_old=False)
             return
-        before = sa.select(rows.c.user_id).where(rows.c.variant == NOBODY)
-        self.connection.execute(
-            totals.update()
-            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(before))
-            .values({f"pre_{name}": None for name in quantities})
-        )
+        key = (IMPRESSIONS, span.key)
+        known, n_raw = state.days.stored().get(key), state.days.count(*key)
+        if known != n_raw:
+            state.folding.fold(span, n_raw, has_old=known is not None)
+            state.days.store({key: n_raw})
 
-    def _find_first_again(self, *tables: sa.Table) -> None:
-        """Rows were taken away, so the first moment may have been among them."""
-        days, totals = self.tables.user_days, self.tables.user_totals
-        keys = ("rollup_id", "user_id", "variant")
-        first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
-        users = sa.union(*(sa.select(table.c.user_id) for table in tables))
-        self.connection.execute(
-            totals.delete().where(totals.c.rollup_id == self.rollup_id, totals.c.impressions == 0)
-        )
-        self.connection.execute(
-            totals.update()
-            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(users))
-            .values(first_ms=first.scalar_subquery(), place=UNPLACED_SQL)
-        )
+    # -- the rollup there is
 
-    def _tidy(self) -> None:
-        """What users did before the start, and the place of each variant among those its user saw."""
-        days, totals = self.tables.user_days, self.tables.user_totals
-        mine = totals.c.rollup_id == self.rollup_id
-        before = sa.and_(
-            days.c.rollup_id == self.rollup_id, days.c.user_id == totals.c.user_id, days.c.variant == NOBODY
+    def _find(self, connection: sa.Connection) -> _State | None:
+        """None where there is no rollup made with these settings."""
+        rollups = self.tables.rollups
+        query = sa.select(rollups.c.rollup_id, rollups.c.made_with)
+        found = connection.execute(query.where(rollups.c.experiment == self.definition.name)).first()
+        if found is None or found.made_with.removeprefix(UNFINISHED) != self.made_with:
+            return None
+        folding = Folding(
+            connection, self.definition, self.rules, self.logs, self.tables, int(found.rollup_id)
         )
-        sums = {
-            f"pre_{name}": sa.func.coalesce(
-                sa.select(sa.func.sum(days.c[name])).where(before).scalar_subquery(), 0
-            )
-            for name in self.tables.quantities
-        }
-        self.connection.execute(totals.update().where(mine, totals.c.pre_impressions.is_(None)).values(sums))
-        with temporary(self.connection, PLACED):
-            self._place(mine)
+        return _State(found.rollup_id, found.made_with, self._days(connection, found.rollup_id), folding)
 
-    def _place(self, mine: sa.ColumnElement[bool]) -> None:
-        """Find the places of all variants of users of whom one is unplaced."""
-        totals, sql = self.tables.user_totals, Sql(self.connection.dialect.name)
-        concerned = sa.select(totals.c.user_id).where(mine, totals.c.place == UNPLACED_SQL)
-        order = (totals.c.first_ms, sql.bytes(totals.c.variant))
-        rank = sa.func.row_number().over(partition_by=totals.c.user_id, order_by=order)
-        n_variants = sa.func.count().over(partition_by=totals.c.user_id)
-        place = sa.case((n_variants == 1, SOLE), (rank == 1, FIRST), else_=LATER)
-        found = sa.select(totals.c.variant, totals.c.user_id, place)
-        found = found.where(mine, totals.c.user_id.in_(concerned))
-        self.connection.execute(PLACED.insert().from_select(["variant", "user_id", "place"], found))
-        same = [totals.c[key] == PLACED.c[key] for key in ("variant", "user_id")]
-        self.connection.execute(totals.update().where(mine, *same).values(place=PLACED.c.place))
+    def _mine(self, connection: sa.Connection) -> _State:
+        state = self._find(connection)
+        if state is None:
+            raise RollupTaken(self.definition.name)
+        return state
+
+    def _days(self, connection: sa.Connection, rollup_id: int) -> LogDays:
+        return LogDays(connection, self.definition, self.rules, self.logs, self.tables, rollup_id)
+
+
+def _differing(before: Counts, now: Counts) -> set[tuple[str, int]]:
+    return {key for key in {*now, *before} if before.get(key, 0) != now.get(key, 0)}
+
+
+def _has_lost_outcomes(before: Counts, now: Counts) -> bool:
+    """Which impressions lost a click is not known any more."""
+    return any(n > now.get((log, day), 0) for (log, day), n in before.items() if log != IMPRESSIONS)

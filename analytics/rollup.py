@@ -14,19 +14,14 @@ import json
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.errors import InvalidRequest
 from analytics.logs import EventLogs, LogTables
 from analytics.pairs_sql import pairs_of_log
-from analytics.refresh import Refresh, Refreshing, writing_alone
+from analytics.refresh import Progress, Refresh, Refreshing
 from analytics.rollup_tables import RollupTables
-
-ATTEMPTS = 3
-SERIALIZATION_FAILURE = "40001"
-"""A user was erased while PostgreSQL refreshed; what was seen of the logs holds no more."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +42,18 @@ class Rollup:
         """The rules within the experiment's window."""
         return self.cleaning.within(self.definition)
 
-    def refresh(self, engine: sa.Engine) -> Refresh:
-        """Bring the tables to what the logs say now, in one transaction beside which no other refresh runs.
+    def refresh(self, engine: sa.Engine, on_progress: Progress = lambda *_: None) -> Refresh:
+        """Bring the tables to what the logs say now, a day at a time.
 
-        On SQLite nobody else writes meanwhile.
+        Others may record, erase and refresh meanwhile; `analytics.refresh` says how.
 
+        Args:
+            on_progress: called with the days folded and those there are to fold.
         Raises:
             InvalidRequest: the impressions have no time, so there are no days.
             UnreadableSource, MissingColumns: as `LogTables.find`.
             DatabaseBusy: somebody else wrote to the database for a minute.
+            RollupTaken: another refresh began the rollup anew with other rules.
         """
         if self.logs.shown_at is None:
             raise InvalidRequest("a rollup by day needs the time of each impression; name its column")
@@ -64,20 +62,9 @@ class Rollup:
             pairs = pairs_of_log(connection.dialect.name, logs, self.rules, None)
             tables = RollupTables.of(pairs.columns, pairs.dropped)
             tables.make(connection)
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return self._refreshed(engine, logs, tables)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) != SERIALIZATION_FAILURE:
-                    raise
-        return self._refreshed(engine, logs, tables)
-
-    def _refreshed(self, engine: sa.Engine, logs: LogTables, tables: RollupTables) -> Refresh:
-        with writing_alone(engine, tables.rollups) as connection:
-            refreshing = Refreshing.begin(
-                connection, logs, tables, self.definition, self.rules, self.made_with()
-            )
-            return refreshing.run()
+        return Refreshing(
+            engine, self.definition, self.rules, self.made_with(), logs, tables, on_progress
+        ).run()
 
     def made_with(self) -> str:
         """All that the rows depend on; another text means to begin from nothing."""

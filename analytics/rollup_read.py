@@ -16,6 +16,7 @@ from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import IMPRESSIONS, LogTables
 from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
+from analytics.refresh import UNFINISHED
 from analytics.rollup import Rollup
 from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, RollupTables
 from analytics.spans import EDGES
@@ -192,6 +193,8 @@ def _find(connection: sa.Connection, rollup: Rollup) -> _Found:
     row = connection.execute(stored.where(tables.rollups.c.experiment == name)).first()
     if row is None:
         raise UnknownRollup(name, "was never made")
+    if row.made_with == UNFINISHED + rollup.made_with():
+        raise UnknownRollup(name, "is not finished")
     if row.made_with != rollup.made_with():
         raise UnknownRollup(name, "was made with other rules or another window")
     return _Found(rollup.rules, logs, tables, row.rollup_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import typer
 
 from analytics.commands.options import Where, asks_where
@@ -25,9 +28,23 @@ def refresh(where: Where) -> None:
         definition = read_definition(where.definition) if where.definition else stored
         if definition is None:
             raise UnknownExperiment(name, [])
-        done = Rollup(definition, source.logs, where.cleaning()).refresh(connection.engine)
+        rollup = Rollup(definition, source.logs, where.cleaning())
+        with _progress() as on_progress:
+            done = rollup.refresh(connection.engine, on_progress)
     what = "made anew" if done.is_rebuilt else f"{len(done.days)} days folded" if done.days else "up to date"
     typer.echo(f"Rollup of {definition.name!r}: {what}.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar of the days, on a terminal, gone when they are done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("folding days", total=None)
+        yield lambda done, n_days: progress.update(task, completed=done, total=max(n_days, 1))
 
 
 def register(app: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,21 @@ import pytest
 import sqlalchemy as sa
 
 from analytics import refresh as refresh_module
+from analytics.cleaning import Cleaning
 from analytics.definition import Definition
-from analytics.errors import DatabaseBusy
+from analytics.errors import DatabaseBusy, RollupTaken, UnknownRollup
+from analytics.folding import Folding
+from analytics.grouped import Question
 from analytics.logs import CLICKS, EventLogs
+from analytics.reading import Database, read_source
 from analytics.rollup import Rollup, forget_user
+from analytics.rollup_read import read_totals
+from analytics.spans import Span
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
-ROLLUP = Rollup(
-    Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=START + timedelta(days=2)),
-    EventLogs(outcomes=(CLICKS,)),
-)
+DEFINITION = Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=START + timedelta(days=2))
+ROLLUP = Rollup(DEFINITION, EventLogs(outcomes=(CLICKS,)))
+QUESTION = Question(("clicks", "impressions"))
 N_ROUNDS = 12
 
 METADATA = sa.MetaData()
@@ -89,6 +95,11 @@ def contents(engine: sa.Engine) -> dict[str, list[Any]]:
         }
 
 
+def came_from(engine: sa.Engine) -> str:
+    source = Database(engine, ROLLUP.logs)
+    return read_source(source, "demo", QUESTION, Cleaning(), DEFINITION).came_from
+
+
 def rebuilt(engine: sa.Engine) -> dict[str, list[Any]]:
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE analytics_rollups SET made_with = ''"))
@@ -146,6 +157,50 @@ def test_who_is_erased_meanwhile_is_gone_after_the_next_refresh(engine: sa.Engin
             ROLLUP.refresh(engine)
         erased.result()
     ROLLUP.refresh(engine)
+    assert contents(engine) == rebuilt(engine)
+
+
+def test_a_build_that_breaks_off_is_not_read_and_is_finished_by_the_next(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold, folded = Folding.fold, list[int]()
+
+    def breaking(self: Folding, span: Span, n_raw: int | None, *, has_old: bool) -> None:
+        if len(folded) == 1:
+            raise KeyboardInterrupt
+        folded.append(span.key)
+        fold(self, span, n_raw, has_old=has_old)
+
+    record(engine, range(1600, 1700))
+    monkeypatch.setattr(Folding, "fold", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        ROLLUP.refresh(engine)
+    monkeypatch.setattr(Folding, "fold", fold)
+    with engine.connect() as connection, pytest.raises(UnknownRollup, match="is not finished"):
+        read_totals(connection, ROLLUP, QUESTION)
+    assert came_from(engine) == "logs"
+    seen: list[tuple[int, int]] = []
+    assert ROLLUP.refresh(engine, lambda done, n_days: seen.append((done, n_days))).is_rebuilt
+    assert seen == [(0, 1), (1, 1)], "the day that was folded stays so"
+    assert contents(engine) == rebuilt(engine)
+    assert came_from(engine) == "rollup"
+
+
+def test_between_two_days_others_may_write(engine: sa.Engine) -> None:
+    record(engine, range(1600, 1700))
+    first = iter(range(5000, 6000, 100))
+    ROLLUP.refresh(engine, lambda *_: record(engine, range(number := next(first), number + 10)))
+    ROLLUP.refresh(engine)
+    assert contents(engine) == rebuilt(engine)
+
+
+def test_refreshes_with_different_rules_do_not_mix(engine: sa.Engine) -> None:
+    other = replace(ROLLUP, cleaning=Cleaning(repeated="keep"))
+    record(engine, range(1600, 1700))
+    with pytest.raises(RollupTaken, match="with other rules or another window"):
+        ROLLUP.refresh(engine, lambda done, _: done and other.refresh(engine))
+    assert not other.refresh(engine).is_rebuilt
+    assert ROLLUP.refresh(engine).is_rebuilt
     assert contents(engine) == rebuilt(engine)
 
 

@@ -1,0 +1,90 @@
+"""How many rows each log has on each day: what a refresh goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning
+from analytics.definition import DAY, Definition
+from analytics.dialect import Sql
+from analytics.logs import IMPRESSIONS, LogTables
+from analytics.rollup_tables import RollupTables
+from analytics.spans import day_span, days_between
+
+Counts = dict[tuple[str, int], int]
+"""Rows by log and day; none that are zero."""
+
+
+@dataclass(frozen=True)
+class LogDays:
+    """The logs of one experiment, and what its rollup remembers of their counts."""
+
+    connection: sa.Connection
+    definition: Definition
+    rules: Cleaning
+    logs: LogTables
+    tables: RollupTables
+    rollup_id: int
+
+    def window(self) -> tuple[datetime, datetime]:
+        """From the pre-period, or else the first impression, to the stop, or else the last one."""
+        definition, at = self.definition, self.logs.impressions.column(self.logs.names.shown_at)
+        first = definition.started_at and definition.started_at - definition.pre_period
+        return first or self._end_of(at.asc()), definition.stopped_at or self._end_of(at.desc()) + DAY
+
+    def counted(self) -> Counts:
+        """The rows there are on each day of the window."""
+        start, end = self.window()
+        counts = {}
+        for log, _, _ in self._timed():
+            until = end if log == IMPRESSIONS else end + self.rules.attribution
+            for day in days_between(start, until):
+                if n := self.count(log, day):
+                    counts[log, day] = n
+        return counts
+
+    def count(self, log: str, day: int) -> int:
+        """The rows that a log has on a day."""
+        table, at = next((table, at) for name, table, at in self._timed() if name == log)
+        sql, span = Sql(self.connection.dialect.name), day_span(day)
+        query = sa.select(sa.func.count()).select_from(table)
+        query = query.where(at >= sql.time(span.start), at < sql.time(span.end))
+        return int(self.connection.scalar(query) or 0)
+
+    def stored(self) -> Counts:
+        """The rows there were when each day was folded."""
+        table = self.tables.log_days
+        rows = self.connection.execute(
+            sa.select(table.c.log, table.c.day, table.c.raw_rows).where(table.c.rollup_id == self.rollup_id)
+        )
+        return {(log, day): n for log, day, n in rows}
+
+    def store(self, counts: Mapping[tuple[str, int], int]) -> None:
+        """Remember these; what is zero is forgotten."""
+        table = self.tables.log_days
+        for (log, day), n in counts.items():
+            key = {"rollup_id": self.rollup_id, "log": log, "day": day}
+            self.connection.execute(
+                table.delete().where(*(table.c[name] == value for name, value in key.items()))
+            )
+            if n:
+                self.connection.execute(table.insert(), key | {"raw_rows": n})
+
+    def _timed(self) -> Iterator[tuple[str, sa.TableClause, sa.ColumnElement[Any]]]:
+        shown = self.logs.impressions
+        yield IMPRESSIONS, shown.table, shown.column(self.logs.names.shown_at)
+        for log, found in self.logs.outcomes:
+            if log.at is not None:
+                yield log.name, found.table, found.column(log.at)
+
+    def _end_of(self, order: sa.ColumnElement[Any]) -> datetime:
+        sql, log = Sql(self.connection.dialect.name), self.logs.impressions
+        at = log.column(self.logs.names.shown_at)
+        query = sa.select(sql.day(at)).where(sa.not_(sql.is_no_time(at))).order_by(order)
+        day = self.connection.scalar(query.select_from(log.table).limit(1))
+        return datetime.fromisoformat(day or "1970-01-01").replace(tzinfo=UTC)
