@@ -1,7 +1,6 @@
 """create_app(settings): wiring, no logic."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from personalize.engine import Engine
 from personalize.rendering import Renders
 from personalize.service.dependencies import Backend
+from personalize.service.garbage import rarely_collected
 from personalize.service.http_errors import add_error_handlers
 from personalize.service.metrics import Metrics
 from personalize.service.middleware import BodyLimit, OpaqueSlashes, RequestFrame
@@ -52,12 +52,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = await to_thread.run_sync(Engine.open, settings)
         renders = await to_thread.run_sync(Renders.open, settings)
-        gc.freeze()  # what was read at start stays: looking through it for garbage again only makes pauses
         metrics.watch_renders(renders)
         backend = app.state.backend = Backend(settings, engine, renders, metrics)
         tasks = [asyncio.create_task(_warm_up(backend)), asyncio.create_task(_follow_champion(backend))]
         try:
-            yield
+            with rarely_collected():
+                yield
         finally:
             backend.is_ready, backend.why_not_ready = False, "the service is stopping"
             for task in tasks:
@@ -66,7 +66,6 @@ def create_app(settings: Settings) -> FastAPI:
                     await task
             await to_thread.run_sync(renders.close)
             await to_thread.run_sync(engine.close)
-            gc.unfreeze()
 
     app = FastAPI(
         title="personalize",

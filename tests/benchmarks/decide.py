@@ -2,13 +2,12 @@
 
 CPU time is that of the thread that decides. Wall time holds a durable commit, which is measured beside it,
 and whatever else runs on the machine. On the shop made here both are measured twice: with the online layer
-alone, and with a ranker on top. What was read at start is kept from the garbage collector, as in the service.
+alone, and with a ranker on top. Garbage is collected as in the service.
 
 python tests/benchmarks/decide.py                # 64 styles and 24 products of a shop made for it
 python tests/benchmarks/decide.py DATA_DIR       # a folder that `personalize demo` has filled
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from personalize.engine import Engine
 from personalize.features import Requests
 from personalize.knowledge import Knowledge
 from personalize.retrain.succession import promote_by_hand
+from personalize.service.garbage import rarely_collected
 from personalize.settings import Settings
 
 ROUNDS = 500
@@ -85,8 +85,6 @@ def settled(knowledge: Knowledge) -> None:
 
 
 def measure(engine: Engine) -> None:
-    gc.collect()
-    gc.freeze()
     print(f"-- {engine.model_version} scores")
     with tempfile.TemporaryFile(dir=engine.settings.data_dir) as file:
         report("the disk alone: 4 kB written and synced", lambda _: synced(file))
@@ -115,13 +113,18 @@ def measure(engine: Engine) -> None:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        with Engine.open(Settings(data_dir=Path(sys.argv[1]), experiment="demo")) as engine:
+        with (
+            Engine.open(Settings(data_dir=Path(sys.argv[1]), experiment="demo")) as engine,
+            rarely_collected(),
+        ):
             measure(engine)
     else:
         with tempfile.TemporaryDirectory() as folder, made_shop(Path(folder)) as engine:
-            measure(engine)
+            with rarely_collected():
+                measure(engine)
             promote_a_ranker(engine)
-            measure(engine)
+            with rarely_collected():
+                measure(engine)
 
 
 if __name__ == "__main__":
