@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning
-from analytics.definition import Definition
 from analytics.dialect import Sql, insert_or_update
 from analytics.logs import LogTables
 from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
+from analytics.rollup_at import RollupAt
 from analytics.rollup_funnel import RollupFunnel
 from analytics.rollup_tables import (
     FIRST,
@@ -25,7 +25,6 @@ from analytics.rollup_tables import (
     SOLE,
     TOUCHED,
     UNPLACED,
-    RollupTables,
     scratch,
 )
 from analytics.spans import WHOLE, Span, day_span
@@ -48,15 +47,8 @@ def temporary(connection: sa.Connection, table: sa.Table) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Folding:
-    """The rows of one experiment's rollup, in one transaction."""
-
-    connection: sa.Connection
-    definition: Definition
-    rules: Cleaning
-    logs: LogTables
-    tables: RollupTables
-    rollup_id: int
+class Folding(RollupAt):
+    """The rows of a rollup, in one transaction."""
 
     def fold(self, span: Span, n_raw: int | None, *, has_old: bool) -> None:
         """Replace the rows of a span by what the logs say now.
@@ -164,9 +156,8 @@ class Folding:
 
     @property
     def funnel(self) -> RollupFunnel:
-        return RollupFunnel(
-            self.connection, self.tables, self.rollup_id, self.logs, self.rules, self.definition.name
-        )
+        """The funnel of the same rollup."""
+        return self.as_part(RollupFunnel)
 
     @property
     def _id(self) -> sa.ColumnElement[Any]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from analytics.cleaning import Cleaning
-from analytics.definition import DAY, Definition
+from analytics.definition import DAY
 from analytics.dialect import Sql
-from analytics.logs import IMPRESSIONS, LogTables
-from analytics.rollup_tables import RollupTables
+from analytics.logs import IMPRESSIONS
+from analytics.rollup_at import RollupAt
 from analytics.spans import day_span, days_between
 
 Counts = dict[tuple[str, int], int]
@@ -21,15 +20,8 @@ Counts = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True)
-class LogDays:
-    """The logs of one experiment, and what its rollup remembers of their counts."""
-
-    connection: sa.Connection
-    definition: Definition
-    rules: Cleaning
-    logs: LogTables
-    tables: RollupTables
-    rollup_id: int
+class LogDays(RollupAt):
+    """The logs of an experiment, and what its rollup remembers of their counts."""
 
     def window(self) -> tuple[datetime, datetime]:
         """From the pre-period, or else the first impression, to the stop, or else the last one."""

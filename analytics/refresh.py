@@ -22,6 +22,7 @@ from analytics.errors import DatabaseBusy, RollupTaken
 from analytics.folding import Folding
 from analytics.log_days import Counts, LogDays
 from analytics.logs import IMPRESSIONS, LogTables
+from analytics.rollup_at import RollupAt
 from analytics.rollup_tables import RollupTables
 from analytics.spans import WHOLE, Span, day_span, iso_day
 
@@ -35,6 +36,9 @@ the logs holds no more."""
 
 UNFINISHED = "unfinished: "
 """Before what a rollup is made with, for as long as days of it are missing."""
+
+NO_ROLLUP = 0
+"""The id of none."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -84,14 +88,20 @@ def _locked(connection: sa.Connection, statement: sa.Executable) -> None:
 class _State:
     """An experiment's rollup as one transaction finds it."""
 
-    rollup_id: int
     made_with: str
-    days: LogDays
-    folding: Folding
+    at: RollupAt
 
     @property
     def is_finished(self) -> bool:
         return not self.made_with.startswith(UNFINISHED)
+
+    @property
+    def days(self) -> LogDays:
+        return self.at.as_part(LogDays)
+
+    @property
+    def folding(self) -> Folding:
+        return self.at.as_part(Folding)
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ class Refreshing:
         """Fold what changed; a rollup made with other settings is emptied first."""
         with self.engine.connect() as connection:
             state = self._find(connection)
-            days = state.days if state else self._days(connection, 0)
+            days = state.days if state else self._at(connection, NO_ROLLUP).as_part(LogDays)
             before, now, window = days.stored(), days.counted(), days.window()
         changed = _differing(before, now)
         folds_whole = bool(changed) and not self._has_unique_ids()
@@ -184,7 +194,7 @@ class Refreshing:
         state.folding.tidy()
         state.folding.funnel.count_edges(*state.days.window())
         rollups = self.tables.rollups
-        mine = rollups.update().where(rollups.c.rollup_id == state.rollup_id)
+        mine = rollups.update().where(rollups.c.rollup_id == state.at.rollup_id)
         connection.execute(mine.values(made_with=self.made_with))
 
     def _fold_into(self, state: _State, span: Span) -> None:
@@ -207,10 +217,7 @@ class Refreshing:
         found = connection.execute(query.where(rollups.c.experiment == self.definition.name)).first()
         if found is None or found.made_with.removeprefix(UNFINISHED) != self.made_with:
             return None
-        folding = Folding(
-            connection, self.definition, self.rules, self.logs, self.tables, int(found.rollup_id)
-        )
-        return _State(found.rollup_id, found.made_with, self._days(connection, found.rollup_id), folding)
+        return _State(found.made_with, self._at(connection, found.rollup_id))
 
     def _mine(self, connection: sa.Connection) -> _State:
         state = self._find(connection)
@@ -218,8 +225,8 @@ class Refreshing:
             raise RollupTaken(self.definition.name)
         return state
 
-    def _days(self, connection: sa.Connection, rollup_id: int) -> LogDays:
-        return LogDays(connection, self.definition, self.rules, self.logs, self.tables, rollup_id)
+    def _at(self, connection: sa.Connection, rollup_id: int) -> RollupAt:
+        return RollupAt(connection, self.definition, self.rules, self.logs, self.tables, rollup_id)
 
 
 def _differing(before: Counts, now: Counts) -> set[tuple[str, int]]:

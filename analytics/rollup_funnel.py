@@ -8,25 +8,18 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import MET_REASONS, broken_reasons, outcome_reasons, reasons_at_the_edges
 from analytics.dialect import insert_or_update
-from analytics.logs import IMPRESSIONS, LogTables
+from analytics.logs import IMPRESSIONS
 from analytics.pairs_sql import dropped_name
-from analytics.rollup_tables import NOBODY, RollupTables
+from analytics.rollup_at import RollupAt
+from analytics.rollup_tables import NOBODY
 from analytics.spans import EDGES, Span
 
 
 @dataclass(frozen=True)
-class RollupFunnel:
-    """The dropped rows of one experiment's rollup, on one connection."""
-
-    connection: sa.Connection
-    tables: RollupTables
-    rollup_id: int
-    logs: LogTables
-    rules: Cleaning
-    experiment: str
+class RollupFunnel(RollupAt):
+    """The dropped rows of a rollup."""
 
     def count_impressions(self, new: sa.Table, span: Span, n_raw: int | None) -> None:
         """Impressions of the span that broke a rule for single ones, in place of those known of it.
@@ -43,7 +36,9 @@ class RollupFunnel:
         )
         if part is None or n_kept == n_raw:
             return
-        query = broken_reasons(self.connection.dialect.name, self.logs, self.rules, self.experiment, part)
+        query = broken_reasons(
+            self.connection.dialect.name, self.logs, self.rules, self.definition.name, part
+        )
         broken = self.connection.execute(query).all()
         self._add({(IMPRESSIONS, span.key, reason): int(n) for reason, n in broken})
 
@@ -68,7 +63,7 @@ class RollupFunnel:
         self.connection.execute(table.delete().where(*edge))
         counts: dict[tuple[str, int, int], int] = {}
         edges = self.rules.started_at or start, end
-        for query in reasons_at_the_edges(dialect, self.logs, self.rules, self.experiment, *edges):
+        for query in reasons_at_the_edges(dialect, self.logs, self.rules, self.definition.name, *edges):
             for reason, n in self.connection.execute(query):
                 counts[IMPRESSIONS, EDGES, reason] = counts.get((IMPRESSIONS, EDGES, reason), 0) + n
         own = outcome_reasons(dialect, self.logs, self.rules)

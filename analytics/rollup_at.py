@@ -1,0 +1,31 @@
+"""What every part of a refresh looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning
+from analytics.definition import Definition
+from analytics.logs import LogTables
+from analytics.rollup_tables import RollupTables
+
+Part = TypeVar("Part", bound="RollupAt")
+
+
+@dataclass(frozen=True)
+class RollupAt:
+    """The rollup of one experiment on one connection, and the logs that it is made of."""
+
+    connection: sa.Connection
+    definition: Definition
+    rules: Cleaning
+    logs: LogTables
+    tables: RollupTables
+    rollup_id: int
+
+    def as_part(self, part: type[Part]) -> Part:
+        """The same, with what the part can do."""
+        return part(*(getattr(self, field.name) for field in fields(RollupAt)))
