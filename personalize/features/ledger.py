@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from personalize.features.running import RunningSums
 from personalize.features.runs import EventTable, Family, Ints, Run, Tally, keys_of
 
 MERGE_RATIO = 8
@@ -55,6 +56,8 @@ class Ledger:
         self._waited: EventTable | None = None
         self._runs: list[Run] = []
         self._families: dict[Family, None] = {}
+        self._running = RunningSums(half_life_us)
+        self._n_unsummed = 0
         self._n_runs_made = 0
 
     def __len__(self) -> int:
@@ -63,32 +66,52 @@ class Ledger:
     def append(self, row: Row) -> None:
         """Add an event; it may be older than those before it."""
         self._pending.append(row)
+        self._n_unsummed += 1
         self._waited = None
 
     def extend(self, events: EventTable) -> None:
         """Add many events at once, as a run of their own."""
         self._runs.append(Run(events, self._half_life_us))
+        self._running.extend(events)
 
     def drop(self, user: int) -> None:
         """Drop all events of a user's code."""
         self._flush()
+        self._n_unsummed = 0
         kept = [run.events.take(run.events.user != user) for run in self._runs]
         self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+        self._running = RunningSums(self._half_life_us)
+        for run in self._runs:
+            self._running.extend(run.events)
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
         self._families[family] = None
         keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
-        if len(self._pending) * keys.size > MAX_COMPARISONS:
-            self._flush()
         flat_keys, flat_moments = keys.ravel(), moments.ravel()
+        self._sum_up()
+        tally = self._running.tally(family, flat_keys, flat_moments)
+        if tally is None:
+            tally = self._looked_up(family, flat_keys, flat_moments)
+        return tally.reshape(*keys.shape)
+
+    def _looked_up(self, family: Family, flat_keys: Ints, flat_moments: Ints) -> Tally:
+        """The same from the runs, as of any moments."""
+        if len(self._pending) * len(flat_keys) > MAX_COMPARISONS:
+            self._flush()
         tally = Tally.empty(len(flat_keys))
         if (flat_keys >= 0).any():  # of a shopper never seen before there is nothing to look for
             for run in self._runs:
                 run.add_to(tally, family, flat_keys, flat_moments)
             if self._pending:
                 self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
-        return tally.reshape(*keys.shape)
+        return tally
+
+    def _sum_up(self) -> None:
+        """Hand what is new to the running sums."""
+        if self._n_unsummed:
+            self._running.extend(_table_of(self._pending[-self._n_unsummed :]))
+            self._n_unsummed = 0
 
     def expect(self, families: Iterable[Family]) -> None:
         """Make the indexes of these families, for which whoever asks first would have to wait.
@@ -126,6 +149,7 @@ class Ledger:
         if merger.waited is not None:
             if merger.n_runs_made != self._n_runs_made:
                 return False
+            self._sum_up()
             self._runs.append(run)
             self._pending = self._pending[len(merger.waited) :]
             self._waited = None
@@ -144,10 +168,7 @@ class Ledger:
     def _waiting(self) -> EventTable:
         """What has arrived since the latest run was made."""
         if self._waited is None:
-            columns = list(zip(*self._pending, strict=True))
-            at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
-            weight = np.array(columns[5], dtype=np.float64)
-            self._waited = EventTable(at_us, user, category, style, kind, weight)
+            self._waited = _table_of(self._pending)
         return self._waited
 
     def _first_to_merge(self) -> int:
@@ -166,3 +187,9 @@ class Ledger:
             self.adopt(waiting, waiting.run())
         while len(self._runs) > MAX_RUNS and (merger := self.merger()):
             self.adopt(merger, merger.run())
+
+
+def _table_of(rows: list[Row]) -> EventTable:
+    columns = list(zip(*rows, strict=True))
+    at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
+    return EventTable(at_us, user, category, style, kind, np.array(columns[5], dtype=np.float64))

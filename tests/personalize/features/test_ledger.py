@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from personalize.features import ledger as ledger_module
 from personalize.features.ledger import Ledger, Merger, Row
+from personalize.features.running import RunningSums
 from personalize.features.runs import Family, Kind, Run, Tally
 
 HALF_LIFE_US = 50.0
@@ -74,10 +75,29 @@ def test_whatever_happens_in_between_the_sums_are_those_of_the_rows(
                 asked(ledger, style, 50)
         assert len(ledger) == len(rows)
         for style in range(3):
-            amounts, counts = expected(rows, style, 60)
-            tally = asked(ledger, style, 60)
-            assert tally.amounts[0] == pytest.approx(amounts)
-            assert tally.counts[0].tolist() == counts
+            one = asked(ledger, style, 60)  # from the running sums, where nothing later was asked before
+            two = ledger.tally(Family.STYLE, ANY, ANY, np.array([style, style]), np.array([60, 70]))
+            for row, (tally, at_us) in enumerate([(one, 60), (two, 60), (two, 70)]):
+                amounts, counts = expected(rows, style, at_us)
+                assert tally.amounts[max(row - 1, 0)] == pytest.approx(amounts)
+                assert tally.counts[max(row - 1, 0)].tolist() == counts
+            assert one.last_us[0].tolist() == two.last_us[0].tolist()
+
+
+@given(rows=st.lists(ROWS, min_size=1, max_size=20), moments=st.lists(st.integers(0, 120), min_size=1))
+def test_what_is_asked_moment_by_moment_is_what_the_runs_say(rows: list[Row], moments: list[int]) -> None:
+    live, looked_up = Ledger(HALF_LIFE_US), Ledger(HALF_LIFE_US)
+    for number, moment in enumerate(moments):
+        if number < len(rows):
+            live.append(rows[number])
+            looked_up.append(rows[number])
+        for style in range(3):
+            ours = asked(live, style, moment)
+            with patch.object(RunningSums, "tally", return_value=None):
+                theirs = asked(looked_up, style, moment)
+            assert ours.amounts == pytest.approx(theirs.amounts)
+            assert ours.counts.tolist() == theirs.counts.tolist()
+            assert ours.last_us.tolist() == theirs.last_us.tolist()
 
 
 @pytest.mark.usefixtures("small")

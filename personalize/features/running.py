@@ -1,0 +1,107 @@
+"""Sums that all shoppers share, kept as of the latest moment asked about: every page asks for all of them."""
+
+from itertools import repeat
+
+import numpy as np
+
+from personalize.features.runs import NEVER, EventTable, Family, Floats, Ints, Kind, Tally, keys_of, weighs
+
+SHARED = (Family.STYLE, Family.CATEGORY_STYLE)
+"""Families of so few keys that each can have its sums at hand."""
+
+
+class RunningSums:
+    """What `Run` answers of these families, at the cost of what is new since the question before.
+
+    Only for questions about one moment after everything summed up so far; the time of an event may lie in
+    the future, and it waits until somebody asks about a later moment.
+    """
+
+    def __init__(self, half_life_us: float) -> None:
+        self._half_life_us = half_life_us
+        self._families = {family: _Sums() for family in SHARED}
+        self._new: list[EventTable] = []
+        self._as_of_us = int(NEVER)
+        self._is_empty = True
+
+    def extend(self, events: EventTable) -> None:
+        """Add events, which may be older than those before them."""
+        if len(events):
+            self._new.append(events)
+
+    def tally(self, family: Family, keys: Ints, at_us: Ints) -> Tally | None:
+        """What is known of each key, (Q,), strictly before the one moment that all ask about.
+
+        Returns:
+            None for several moments, one that was summed past, or another family.
+        """
+        if family not in self._families or not len(at_us) or (at_us != at_us[0]).any():
+            return None
+        moment = int(at_us[0])
+        if not self._is_empty and moment <= self._as_of_us:
+            return None
+        if self._new:
+            self._take(moment)
+        return self._families[family].tally(keys, at_us, self._as_of_us, self._half_life_us)
+
+    def _take(self, before_us: int) -> None:
+        """Sum up what happened before that moment; the rest goes on waiting."""
+        new = EventTable.joined(self._new)
+        is_due = new.at_us < before_us
+        self._new = [] if is_due.all() else [new.take(~is_due)]
+        due = new if is_due.all() else new.take(is_due)
+        if not len(due):
+            return
+        latest = int(due.at_us.max())
+        as_of = latest if self._is_empty else max(latest, self._as_of_us)
+        passed = 0 if self._is_empty else as_of - self._as_of_us
+        decay = np.exp2((due.at_us - as_of) / self._half_life_us)
+        for family, sums in self._families.items():
+            weight = decay * due.weight if weighs(family) else decay
+            keys = keys_of(family, due.user, due.category, due.style)
+            sums.add(keys, due.kind, due.at_us, weight, float(np.exp2(-passed / self._half_life_us)))
+        self._as_of_us, self._is_empty = as_of, False
+
+
+class _Sums:
+    """The sums of one family, a row a key."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+        self._tally = Tally.empty(0)
+
+    def add(self, keys: Ints, kind: Ints, at_us: Ints, weight: Floats, fading: float) -> None:
+        """Let what is there fade, and add events of known keys, (n,)."""
+        known = keys >= 0
+        keys, kind, at_us, weight = keys[known], kind[known], at_us[known], weight[known]
+        distinct, place = np.unique(keys, return_inverse=True)
+        row = np.array([self._rows.setdefault(key, len(self._rows)) for key in distinct.tolist()], np.int64)
+        self._reserve(len(self._rows))
+        tally, row = self._tally, row[place]
+        tally.amounts *= fading
+        np.add.at(tally.amounts, (row, kind), weight)
+        np.add.at(tally.counts, (row, kind), 1)
+        seen = kind <= Kind.CLICKED
+        np.maximum.at(tally.last_us, (row[seen], kind[seen]), at_us[seen])
+
+    def tally(self, keys: Ints, at_us: Ints, as_of_us: int, half_life_us: float) -> Tally:
+        row = np.array([*map(self._rows.get, keys.tolist(), repeat(-1))], dtype=np.int64)
+        found = np.flatnonzero(row >= 0)
+        tally = Tally.empty(len(keys))
+        if len(found):
+            row = row[found]
+            fading = np.exp2((as_of_us - at_us[found]) / half_life_us)
+            tally.amounts[found] = self._tally.amounts[row] * fading[:, None]
+            tally.counts[found] = self._tally.counts[row]
+            tally.last_us[found] = self._tally.last_us[row]
+        return tally
+
+    def _reserve(self, size: int) -> None:
+        missing = size - len(self._tally.amounts)
+        if missing > 0:
+            more = Tally.empty(missing)
+            self._tally = Tally(
+                np.concatenate([self._tally.amounts, more.amounts]),
+                np.concatenate([self._tally.counts, more.counts]),
+                np.concatenate([self._tally.last_us, more.last_us]),
+            )
