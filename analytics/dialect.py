@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.exc import DBAPIError
 
 from analytics.cleaning import BLANKS
 
@@ -149,6 +151,17 @@ class Sql:
 def insert_or_update(dialect: str, table: sa.Table) -> Any:
     """`INSERT ... ON CONFLICT`, which the two dialects spell alike and SQLAlchemy does not."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether somebody else held what was asked for, for as long as one would wait."""
+    is_sqlite_busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return is_sqlite_busy or getattr(error.orig, "sqlstate", None) == "55P03"  # lock_not_available
+
+
+def is_overtaken(error: DBAPIError) -> bool:
+    """Whether PostgreSQL gave up because of what others wrote meanwhile: worth another try."""
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")  # serialization failure, deadlock
 
 
 def _ms(duration: timedelta) -> int:

@@ -65,6 +65,8 @@ class Folding(RollupAt):
         Args:
             changed: (log, day) of outcomes.
         """
+        if not changed or not days:
+            return
         with temporary(self.connection, TOUCHED):
             for day in self._touch(changed, days):
                 users = sa.select(TOUCHED.c.user_id).where(TOUCHED.c.day == day)

@@ -7,7 +7,7 @@ before it is folded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,24 +18,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
+from analytics.dialect import is_busy, is_overtaken
 from analytics.errors import DatabaseBusy, RollupTaken
 from analytics.folding import Folding
 from analytics.log_days import Counts, LogDays
 from analytics.logs import IMPRESSIONS, LogTables
 from analytics.rollup_at import RollupAt
-from analytics.rollup_tables import RollupTables
+from analytics.rollup_tables import UNFINISHED, RollupTables
 from analytics.spans import WHOLE, Span, day_span, iso_day
 
 PATIENCE = timedelta(minutes=1)
 """How long a refresh waits for whoever writes what it has to write."""
 
 ATTEMPTS = 5
-OVERTAKEN = ("40001", "40P01")
-"""Serialization failure and deadlock: a user was erased while PostgreSQL folded a day, and what was seen of
-the logs holds no more."""
-
-UNFINISHED = "unfinished: "
-"""Before what a rollup is made with, for as long as days of it are missing."""
+"""How often a day is tried: users may be erased while PostgreSQL folds it."""
 
 NO_ROLLUP = 0
 """The id of none."""
@@ -81,7 +77,9 @@ def _locked(connection: sa.Connection, statement: sa.Executable) -> None:
     try:
         connection.execute(statement)
     except OperationalError as error:
-        raise DatabaseBusy(PATIENCE) from error
+        if is_busy(error):
+            raise DatabaseBusy(PATIENCE) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -127,21 +125,30 @@ class Refreshing:
             before, now, window = days.stored(), days.counted(), days.window()
         changed = _differing(before, now)
         folds_whole = bool(changed) and not self._has_unique_ids()
-        is_anew = state is None or folds_whole or _has_lost_outcomes(before, now)
+        has_lost = _has_lost_outcomes(before, now)
+        is_anew = state is None or folds_whole or has_lost
         if is_anew:
             changed = {*now}
-            self._alone(self._empty)
         shown = sorted({day for log, day in changed if log == IMPRESSIONS})
-        for n_done, day in enumerate(() if folds_whole else shown[:-1]):
-            self.on_progress(n_done, len(shown))
-            self._alone(partial(self._fold, day))
-        self.on_progress(max(len(shown) - 1, 0), len(shown))
-        last = Span(WHOLE, *window) if folds_whole else day_span(shown[-1]) if shown else None
-        counts = {key: now.get(key, 0) for key in changed if folds_whole or key[0] != IMPRESSIONS}
-        self._alone(partial(self._finish, last, counts, set(shown)))
+        if folds_whole:
+            self.on_progress(0, len(shown))
+            self._alone(partial(self._fold_whole, Span(WHOLE, *window), now))
+        else:
+            if is_anew:
+                self._alone(self._empty if has_lost else self._begin)
+            outcomes = {key: now.get(key, 0) for key in changed if key[0] != IMPRESSIONS}
+            self._fold_days(shown, outcomes)
         self.on_progress(len(shown), len(shown))
         is_rebuilt = is_anew or (state is not None and not state.is_finished)
         return Refresh(tuple(sorted({iso_day(day) for _, day in changed})), is_rebuilt)
+
+    def _fold_days(self, days: Sequence[int], outcomes: Counts) -> None:
+        """Fold the last of them with what outcomes changed on others: one day is one transaction."""
+        for n_done, day in enumerate(days[:-1]):
+            self.on_progress(n_done, len(days))
+            self._alone(partial(self._fold, day))
+        self.on_progress(max(len(days) - 1, 0), len(days))
+        self._alone(partial(self._finish, days, outcomes))
 
     def _has_unique_ids(self) -> bool:
         return self.logs.impressions.is_unique and all(table.is_unique for _, table in self.logs.outcomes)
@@ -153,11 +160,15 @@ class Refreshing:
                     step(connection)
                 return
             except DBAPIError as error:
-                is_overtaken = getattr(error.orig, "sqlstate", None) in OVERTAKEN
-                if not is_overtaken or attempt == ATTEMPTS:
+                if not is_overtaken(error) or attempt == ATTEMPTS:
                     raise
 
     # -- steps, a transaction each
+
+    def _begin(self, connection: sa.Connection) -> None:
+        """Empty the rollup, unless another refresh has done so meanwhile."""
+        if self._find(connection) is None:
+            self._empty(connection)
 
     def _empty(self, connection: sa.Connection) -> None:
         """An empty rollup of this experiment, made with today's settings."""
@@ -170,43 +181,43 @@ class Refreshing:
         row = {"rollup_id": rollup_id, "experiment": name, "made_with": UNFINISHED + self.made_with}
         connection.execute(rollups.insert(), row)
 
+    def _fold_whole(self, span: Span, counts: Counts, connection: sa.Connection) -> None:
+        """Begin from nothing with all days at once: an id that repeats may do so on another day."""
+        self._empty(connection)
+        state = self._mine(connection)
+        state.folding.fold(span, None, has_old=False)
+        self._close(state, counts)
+
     def _fold(self, day: int, connection: sa.Connection) -> None:
         state = self._mine(connection)
-        self._fold_into(state, day_span(day))
+        self._fold_unless_done(state, day)
         if state.is_finished:
             state.folding.tidy()
 
-    def _finish(
-        self, last: Span | None, counts: Counts, folded: Collection[int], connection: sa.Connection
-    ) -> None:
-        """Fold the last span and what outcomes changed on other days, and let the rollup be read.
-
-        Args:
-            counts: the rows of the logs to remember, those of the outcomes among them.
-        """
+    def _finish(self, days: Sequence[int], outcomes: Counts, connection: sa.Connection) -> None:
+        """Fold the last day, and of others what outcomes changed, and let the rollup be read."""
         state = self._mine(connection)
-        if last is not None:
-            self._fold_into(state, last)
-        if last is None or last.key != WHOLE:
-            known = {day for log, day in state.days.stored() if log == IMPRESSIONS}
-            state.folding.fold_touched(counts, known.difference(folded))
+        if days:
+            self._fold_unless_done(state, days[-1])
+        known = {day for log, day in state.days.stored() if log == IMPRESSIONS}
+        state.folding.fold_touched(outcomes, known.difference(days))
+        self._close(state, outcomes)
+
+    def _fold_unless_done(self, state: _State, day: int) -> None:
+        """Another refresh may have folded the day meanwhile."""
+        key = (IMPRESSIONS, day)
+        known, n_raw = state.days.stored().get(key), state.days.count(*key)
+        if known != n_raw:
+            state.folding.fold(day_span(day), n_raw, has_old=known is not None)
+            state.days.store({key: n_raw})
+
+    def _close(self, state: _State, counts: Counts) -> None:
         state.days.store(counts)
         state.folding.tidy()
         state.folding.funnel.count_edges(*state.days.window())
-        rollups = self.tables.rollups
+        rollups, connection = self.tables.rollups, state.at.connection
         mine = rollups.update().where(rollups.c.rollup_id == state.at.rollup_id)
         connection.execute(mine.values(made_with=self.made_with))
-
-    def _fold_into(self, state: _State, span: Span) -> None:
-        """Fold a span; a day that another refresh has folded meanwhile stays as it is."""
-        if span.key == WHOLE:
-            state.folding.fold(span, None, has_old=False)
-            return
-        key = (IMPRESSIONS, span.key)
-        known, n_raw = state.days.stored().get(key), state.days.count(*key)
-        if known != n_raw:
-            state.folding.fold(span, n_raw, has_old=known is not None)
-            state.days.store({key: n_raw})
 
     # -- the rollup there is
 

@@ -27,6 +27,9 @@ SOLE, FIRST, LATER = 0, 1, 2
 UNPLACED = -1
 """The same while a refresh has still to find it."""
 
+UNFINISHED = "unfinished: "
+"""Before what a rollup is made with, for as long as days of it are missing."""
+
 PREFIX = "analytics_"
 
 Named = tuple[str, type[sa.types.TypeEngine[Any]]]

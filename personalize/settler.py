@@ -1,4 +1,4 @@
-"""What learning leaves to do, done while nobody waits for it."""
+"""What learning and writing leave to do, done while nobody waits for it."""
 
 import logging
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from analytics import refresh as refresh_module
 from analytics.cleaning import Cleaning
@@ -51,17 +52,29 @@ CLICKED = sa.Table(
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'shop.db'}" if is_sqlite else request.getfixturevalue("empty_postgres_url")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        if is_sqlite:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        METADATA.create_all(connection)
-    record(engine, range(300))
+def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_shop")
+        return
+    engine = sa.create_engine(request.getfixturevalue("empty_postgres_url"))
+    fill(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def sqlite_shop(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    fill(engine)
+    yield engine
+    engine.dispose()
+
+
+def fill(engine: sa.Engine) -> None:
+    METADATA.create_all(engine)
+    record(engine, range(300))
 
 
 def record(engine: sa.Engine, ids: range) -> None:
@@ -202,6 +215,40 @@ def test_refreshes_with_different_rules_do_not_mix(engine: sa.Engine) -> None:
     assert not other.refresh(engine).is_rebuilt
     assert ROLLUP.refresh(engine).is_rebuilt
     assert contents(engine) == rebuilt(engine)
+
+
+def test_logs_without_keys_may_be_refreshed_at_once(engine: sa.Engine) -> None:
+    keyless = sa.MetaData()
+    for table in METADATA.sorted_tables:
+        columns = [sa.Column(c.name, c.type) for c in table.c]
+        sa.Table(f"{table.name}_again", keyless, *columns)
+    keyless.create_all(engine)
+    with engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            copied = keyless.tables[f"{table.name}_again"]
+            connection.execute(copied.insert().from_select(table.c.keys(), sa.select(table)))
+    clicks = replace(CLICKS, table="clicks_again")
+    rollup = Rollup(DEFINITION, EventLogs(impressions="impressions_again", outcomes=(clicks,)))
+    inner: list[bool] = []
+
+    def refresh_beside(done: int, _: int) -> None:
+        if done == 0 and not inner:
+            inner.append(True)
+            rollup.refresh(engine)
+
+    assert rollup.refresh(engine, refresh_beside).is_rebuilt
+    twice = contents(engine)
+    assert rollup.refresh(engine).days == ()
+    assert contents(engine) == twice
+    ROLLUP.refresh(engine)
+    assert contents(engine)["user_totals"] == twice["user_totals"]
+
+
+def test_what_cannot_be_written_is_not_said_to_be_locked(sqlite_shop: sa.Engine) -> None:
+    ROLLUP.refresh(sqlite_shop)
+    read_only = sa.create_engine(f"sqlite:///file:{sqlite_shop.url.database}?mode=ro&uri=true")
+    with pytest.raises(OperationalError, match="readonly database"):
+        ROLLUP.refresh(read_only)
 
 
 def test_a_database_that_stays_locked_is_told(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
