@@ -73,6 +73,7 @@ class Ledger:
         """Add many events at once, as a run of their own."""
         self._runs.append(Run(events, self._half_life_us))
         self._running.extend(events)
+        self._running.sum_up()
 
     def drop(self, user: int) -> None:
         """Drop all events of a user's code."""
@@ -83,13 +84,14 @@ class Ledger:
         self._running = RunningSums(self._half_life_us)
         for run in self._runs:
             self._running.extend(run.events)
+        self._running.sum_up()
 
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
         self._families[family] = None
         keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
         flat_keys, flat_moments = keys.ravel(), moments.ravel()
-        self._sum_up()
+        self._hand_over()
         tally = self._running.tally(family, flat_keys, flat_moments)
         if tally is None:
             tally = self._looked_up(family, flat_keys, flat_moments)
@@ -107,7 +109,7 @@ class Ledger:
                 self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
         return tally
 
-    def _sum_up(self) -> None:
+    def _hand_over(self) -> None:
         """Hand what is new to the running sums."""
         if self._n_unsummed:
             self._running.extend(_table_of(self._pending[-self._n_unsummed :]))
@@ -149,7 +151,8 @@ class Ledger:
         if merger.waited is not None:
             if merger.n_runs_made != self._n_runs_made:
                 return False
-            self._sum_up()
+            self._hand_over()
+            self._running.sum_up()
             self._runs.append(run)
             self._pending = self._pending[len(merger.waited) :]
             self._waited = None

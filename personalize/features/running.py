@@ -29,6 +29,13 @@ class RunningSums:
         if len(events):
             self._new.append(events)
 
+    def sum_up(self) -> None:
+        """Do now what the next question would have to: by the same clock it comes after the newest showing."""
+        shown = [events.at_us[events.kind == Kind.SHOWN] for events in self._new]
+        newest = max((int(at_us.max()) for at_us in shown if len(at_us)), default=int(NEVER))
+        if newest > NEVER:
+            self._take(newest)
+
     def tally(self, family: Family, keys: Ints, at_us: Ints) -> Tally | None:
         """What is known of each key, (Q,), strictly before the one moment that all ask about.
 

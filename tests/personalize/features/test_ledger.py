@@ -1,6 +1,7 @@
 """Events in runs: whatever was merged, dropped and asked in between, the sums are those of the rows."""
 
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.features import ledger as ledger_module
-from personalize.features.ledger import Ledger, Merger, Row
+from personalize.features import running as running_module
+from personalize.features.ledger import Ledger, Merger, Row, _table_of
 from personalize.features.running import RunningSums
 from personalize.features.runs import Family, Kind, Run, Tally
 
@@ -161,3 +163,24 @@ def test_a_run_made_beside_has_the_indexes_that_will_be_asked_for(monkeypatch: p
         patched.setattr("personalize.features.runs._Index.__init__", pytest.fail)
         assert asked(ledger, 0, 20).counts[0, 0] == 8
         assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 8
+
+
+@pytest.mark.usefixtures("small")
+def test_sums_are_kept_up_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else they would pile up in a shop without a ranker, and its first page with one would sum them all."""
+    summed: list[int] = []
+    add = running_module._Sums.add
+
+    def counting(self: Any, keys: Any, *rest: Any) -> None:
+        summed.append(len(keys))
+        add(self, keys, *rest)
+
+    ledger = Ledger(HALF_LIFE_US)
+    ledger.extend(_table_of([shown(number) for number in range(100)]))
+    for number in range(100, 140):
+        ledger.append(shown(number))
+        while merger := ledger.merger():
+            ledger.adopt(merger, merger.run())
+    monkeypatch.setattr(running_module._Sums, "add", counting)
+    assert asked(ledger, 0, 200).counts[0, 0] == 140
+    assert 0 < max(summed) <= 4
