@@ -30,7 +30,7 @@ class RunningSums:
             self._new.append(events)
 
     def sum_up(self) -> None:
-        """Do now what the next question would have to: by the same clock it comes after the newest showing."""
+        """Do now what the next question would have to; it comes after the newest showing."""
         shown = [events.at_us[events.kind == Kind.SHOWN] for events in self._new]
         newest = max((int(at_us.max()) for at_us in shown if len(at_us)), default=int(NEVER))
         if newest > NEVER:
