@@ -22,7 +22,7 @@ from analytics.novelty import DAYS, Since, Trends, trend_columns
 from analytics.novelty import read_trends as trends_of_days
 from analytics.raw import Users, daily_rows_of_logs, log_rows, read_logs
 from analytics.rollup import Rollup
-from analytics.rollup_read import daily_rows, has_rollup, read_totals, totals_rows
+from analytics.rollup.read import daily_rows, has_rollup, read_totals, totals_rows
 from analytics.sums import Moments
 from analytics.trends import read_trends
 from analytics.units import UnitDays, Units

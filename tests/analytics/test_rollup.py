@@ -19,7 +19,7 @@ from analytics.grouped import Question
 from analytics.logs import CLICKS, EventLogs, OutcomeLog
 from analytics.raw import read_logs
 from analytics.rollup import Rollup, forget_user
-from analytics.rollup_read import read_days, read_totals
+from analytics.rollup.read import read_days, read_totals
 
 PAID = OutcomeLog(
     "purchases", "purchases", at="purchased_at", value="value", value_name="revenue", value_units=4

@@ -14,17 +14,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from analytics import refresh as refresh_module
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.errors import DatabaseBusy, RollupTaken, UnknownRollup
-from analytics.folding import Folding
 from analytics.grouped import Question
 from analytics.logs import CLICKS, EventLogs
 from analytics.reading import Database, read_source
 from analytics.rollup import Rollup, forget_user
-from analytics.rollup_read import read_totals
-from analytics.spans import Span
+from analytics.rollup import refresh as refresh_module
+from analytics.rollup.folding import Folding
+from analytics.rollup.read import read_totals
+from analytics.rollup.spans import Span
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DEFINITION = Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=START + timedelta(days=2))

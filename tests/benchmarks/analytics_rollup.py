@@ -41,7 +41,7 @@ from analytics.metrics import Covariate, Metric
 from analytics.raw import Reading, read_logs
 from analytics.reading import Database
 from analytics.rollup import Rollup
-from analytics.rollup_read import read_days
+from analytics.rollup.read import read_days
 
 DAYS, PRE_DAYS = 14, 2
 START = datetime(2030, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.logs import LogTables
-from analytics.rollup_tables import RollupTables
+from analytics.rollup.tables import RollupTables
 
 Part = TypeVar("Part", bound="RollupAt")
 

@@ -16,9 +16,9 @@ from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import IMPRESSIONS, LogTables
 from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
-from analytics.rollup import Rollup
-from analytics.rollup_tables import FIRST, LATER, NOBODY, SOLE, UNFINISHED, RollupTables
-from analytics.spans import EDGES
+from analytics.rollup.rollup import Rollup
+from analytics.rollup.spans import EDGES
+from analytics.rollup.tables import FIRST, LATER, NOBODY, SOLE, UNFINISHED, RollupTables
 
 Column = sa.ColumnElement[Any]
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from analytics.definition import DAY
 from analytics.dialect import Sql
 from analytics.logs import IMPRESSIONS
-from analytics.rollup_at import RollupAt
-from analytics.spans import day_span, days_between
+from analytics.rollup.at import RollupAt
+from analytics.rollup.spans import day_span, days_between
 
 Counts = dict[tuple[str, int], int]
 """Rows by log and day; none that are zero."""

@@ -15,9 +15,10 @@ from analytics.dialect import Sql, insert_or_update
 from analytics.logs import LogTables
 from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
-from analytics.rollup_at import RollupAt
-from analytics.rollup_funnel import RollupFunnel
-from analytics.rollup_tables import (
+from analytics.rollup.at import RollupAt
+from analytics.rollup.funnel import RollupFunnel
+from analytics.rollup.spans import WHOLE, Span, day_span
+from analytics.rollup.tables import (
     FIRST,
     LATER,
     NOBODY,
@@ -27,7 +28,6 @@ from analytics.rollup_tables import (
     UNPLACED,
     scratch,
 )
-from analytics.spans import WHOLE, Span, day_span
 
 SORTING, WRITING = 4_000, 64_000
 """Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be

@@ -20,8 +20,8 @@ from analytics.definition import Definition
 from analytics.errors import InvalidRequest
 from analytics.logs import EventLogs, LogTables
 from analytics.pairs_sql import pairs_of_log
-from analytics.refresh import Progress, Refresh, Refreshing
-from analytics.rollup_tables import RollupTables
+from analytics.rollup.refresh import Progress, Refresh, Refreshing
+from analytics.rollup.tables import RollupTables
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Rollup:
     def refresh(self, engine: sa.Engine, on_progress: Progress = lambda *_: None) -> Refresh:
         """Bring the tables to what the logs say now, a day at a time.
 
-        Others may record, erase and refresh meanwhile; `analytics.refresh` says how.
+        Others may record, erase and refresh meanwhile; `analytics.rollup.refresh` says how.
 
         Args:
             on_progress: called with the days folded and those there are to fold.

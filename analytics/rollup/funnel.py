@@ -12,9 +12,9 @@ from analytics.cleaning_sql import MET_REASONS, broken_reasons, outcome_reasons,
 from analytics.dialect import insert_or_update
 from analytics.logs import IMPRESSIONS
 from analytics.pairs_sql import dropped_name
-from analytics.rollup_at import RollupAt
-from analytics.rollup_tables import NOBODY
-from analytics.spans import EDGES, Span
+from analytics.rollup.at import RollupAt
+from analytics.rollup.spans import EDGES, Span
+from analytics.rollup.tables import NOBODY
 
 
 @dataclass(frozen=True)
