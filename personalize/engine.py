@@ -25,7 +25,7 @@ from personalize.data.catalogue import (
 from personalize.data.database import open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
 from personalize.data.experiments import assign, forget_user, is_running, may_join, read_experiment
-from personalize.data.identifiers import checked_id, new_id
+from personalize.data.identifiers import checked_id, new_ids
 from personalize.data.ratings import record_rating
 from personalize.data.records import (
     CatalogueProduct,
@@ -298,9 +298,8 @@ class Engine:
         return Want(page, product, variant, self._experiment.policies[variant])
 
     def _slate(self, page: PageRequest, chosen: Sequence[tuple[Want, Choice]]) -> Slate:
-        slate_id = new_id(page.now, self._rng)
+        slate_id, *impression_ids = new_ids(page.now, 1 + len(chosen), self._rng)
         position = {name: place for place, name in reversed(list(enumerate(page.product_ids)))}
-        impression_ids = [new_id(page.now, self._rng) for _ in chosen]
         self._told.update(zip(impression_ids, (choice for _, choice in chosen), strict=True))
         while len(self._told) > MAX_TOLD:
             self._told.popitem(last=False)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 # Cc: control characters, Cs: lone surrogates (no UTF-8), Zl and Zp: line and paragraph separators (log lines)
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
+_RANDOM_BYTES = 10
 
-def new_id(now: datetime, rng: "random.Random | np.random.Generator | None" = None) -> str:
-    """A new id of 32 hex digits that sorts by `now` to the millisecond: the layout of UUID version 7.
+
+def new_ids(now: datetime, count: int, rng: "random.Random | np.random.Generator | None" = None) -> list[str]:
+    """So many new ids of 32 hex digits that sort by `now` to the millisecond: the layout of UUID version 7.
 
     48 bits of Unix milliseconds, the version, 74 random bits. With an `rng` the random part is
     reproducible; without one it comes from the operating system.
@@ -25,7 +27,14 @@ def new_id(now: datetime, rng: "random.Random | np.random.Generator | None" = No
     Source: RFC 9562, section 5.7.
     """
     milliseconds = int(now.timestamp() * 1000)
-    entropy = int.from_bytes(_random_bytes(rng, 10), "big")
+    drawn = _random_bytes(rng, _RANDOM_BYTES * count)
+    return [
+        _laid_out(milliseconds, int.from_bytes(drawn[start : start + _RANDOM_BYTES], "big"))
+        for start in range(0, len(drawn), _RANDOM_BYTES)
+    ]
+
+
+def _laid_out(milliseconds: int, entropy: int) -> str:
     version_and_a = 0x7000 | (entropy >> 62 & 0x0FFF)
     variant_and_b = 1 << 63 | (entropy & (1 << 62) - 1)
     return f"{milliseconds:012x}{version_and_a:04x}{variant_and_b:016x}"

@@ -98,6 +98,11 @@ class Scores:
         total: Floats = self.base + self.parts.sum(axis=0)
         return total
 
+    def parts_of(self, styles: Ints) -> Floats:
+        """The parts, (L, n), of one style for each request, (n,)."""
+        parts: Floats = self.parts[:, np.arange(len(styles)), styles]
+        return parts
+
     def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_]") -> "Scores":
         """The scores of some of the requests."""
         return Scores(self.base, self.parts[:, rows], self.spread[rows], self.is_new)
@@ -184,16 +189,33 @@ class Beliefs:
             self._may_be_new & (self._showings < LAUNCH_SHOWINGS),
         )
 
-    def show(self, views: Views, scores: Scores, styles: Ints, positions: Ints) -> None:
-        """Learn that these styles, (n,), were shown; `scores` is what `score` said of the views before."""
+    def parts_of(self, views: Views, styles: Ints) -> Floats:
+        """What `score` says of one style, (n,), for each request: its parts, (L, n)."""
+        self.settle()
+        everybody = self._means["everybody"][0, styles]
+        category = self._looked_up("category", views.categories, styles)
+        context = np.zeros(len(views))
+        for column in range(views.contexts.shape[1]):
+            found = self._looked_up("context", views.contexts[:, column], styles)
+            context += views.weights[:, column] * found
+        user = self._user_means(views)[np.arange(len(views)), styles]
+        return np.stack([everybody, category, context, user])
+
+    def show(self, views: Views, parts: Floats, styles: Ints, positions: Ints) -> None:
+        """Learn that these styles, (n,), were shown; `parts` is what `parts_of` said of them before."""
         self.settle()
         depth = np.log1p(positions)
-        rows = np.arange(len(views))
-        parts = scores.parts[:, rows, styles]
-        expected = _sigmoid(scores.base + parts.sum(axis=0) + depth * self._means["position"][0, styles])
+        place = self._means["position"][0, styles]
+        expected = _sigmoid(self._base + parts.sum(axis=0) + depth * place)
         weight = expected * (1 - expected)
-        for level, groups, x, mean in self._groups(views, depth):
-            current = mean[rows, styles] if mean is not None else parts[LEVELS.index(level)]
+        for level, groups, x in self._groups(views, depth):
+            match level:
+                case "position":
+                    current = place
+                case "context":  # its part is a sum of several groups
+                    current = self._looked_up(level, groups, styles)
+                case _:
+                    current = parts[LEVELS.index(level)]
             self._levels[level].add(
                 groups,
                 styles,
@@ -207,7 +229,7 @@ class Beliefs:
     def click(self, views: Views, styles: Ints, positions: Ints, at_us: Ints) -> None:
         """Learn that these showings, as they were shown, were clicked at `at_us`."""
         self.settle()
-        for level, groups, x, _ in self._groups(views, np.log1p(positions)):
+        for level, groups, x in self._groups(views, np.log1p(positions)):
             self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
         self._lag += np.maximum(at_us - views.at_us, 0).sum(), len(views)
         self._count(0, at_us, is_event=True)
@@ -247,34 +269,28 @@ class Beliefs:
         means: Floats = self._levels["user"].means(pages[0], pages[1])[page]
         return means
 
-    def _groups(self, views: Views, depth: Floats) -> "list[tuple[str, Ints, Floats, Floats | None]]":
-        """Per level and group column: codes, weights, and the group's own means where the part is a sum."""
+    def _groups(self, views: Views, depth: Floats) -> list[tuple[str, Ints, Floats]]:
+        """The groups that each view belongs to: level, codes and weights, (n,) each."""
         ones, shop = np.ones(len(views)), np.zeros(len(views), dtype=np.int64)
-        groups: list[tuple[str, Ints, Floats, Floats | None]] = [
-            ("everybody", shop, ones, None),
-            ("category", views.categories, ones, None),
-            ("user", views.users, ones, None),
-            (
-                "position",
-                shop,
-                depth,
-                np.broadcast_to(self._means["position"][0], (len(views), self.n_styles)),
-            ),
+        contexts = range(views.contexts.shape[1])
+        return [
+            ("everybody", shop, ones),
+            ("category", views.categories, ones),
+            ("user", views.users, ones),
+            ("position", shop, depth),
+            *(("context", views.contexts[:, column], views.weights[:, column]) for column in contexts),
         ]
-        for column in range(views.contexts.shape[1]):
-            codes = views.contexts[:, column]
-            groups.append(("context", codes, views.weights[:, column], self._looked_up("context", codes)))
-        return groups
 
     def _context_code(self, name: str, *, learn: bool) -> int:
         if learn and len(self.contexts) < MAX_CONTEXT_GROUPS:
             return self.contexts.add(name)
         return int(self.contexts.find([name])[0])
 
-    def _looked_up(self, level: str, codes: Ints) -> Floats:
-        """Means as of the last refresh, (n, S); zeros for a group that was not there."""
+    def _looked_up(self, level: str, codes: Ints, styles: Ints | None = None) -> Floats:
+        """Means as of the last refresh, (n, S), or of one style each, (n,); zeros for a group not there."""
         means = self._means[level]
-        looked_up: Floats = means[_or_last(codes, len(means))]
+        rows = _or_last(codes, len(means))
+        looked_up: Floats = means[rows] if styles is None else means[rows, styles]
         return looked_up
 
     def refreshes(self, n_shown: Ints, *, is_event: NDArray[np.bool_]) -> NDArray[np.bool_]:

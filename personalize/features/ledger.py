@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalize.features.running import RunningSums
+from personalize.features.running import SHARED, RunningSums
 from personalize.features.runs import EventTable, Family, Ints, Run, Tally, keys_of
 
 MERGE_RATIO = 8
 """A run is merged into the one before it unless that one is at least this many times larger."""
 
-MAX_PENDING = 256
+MAX_PENDING = 1024
 MAX_COMPARISONS = 1 << 18
-"""Events that wait before they should become a run, and how often they are compared with what is asked at
+"""Events that wait before they should become a run, and how many of them are compared with what is asked at
 most: past that whoever asks makes the run."""
 
 MAX_RUNS = 32
 """Runs past which whoever makes one merges them, too; up to there that is left to a thread beside."""
+
+MAX_UNSHARED = 1 << 13
+"""Events of a run up to which its indexes of `SHARED` families, whose sums are at hand, are left to whoever
+asks about a moment before them: most runs are merged again before anybody does."""
 
 Row = tuple[int, int, int, int, int, float]
 """Microseconds since the epoch; codes of user, category and style; kind; popularity weight."""
@@ -42,8 +46,10 @@ class Merger:
         if self.waited is not None:
             tables.append(self.waited)
         merged = Run(EventTable.joined(tables), self.half_life_us)
+        is_small = len(merged) <= MAX_UNSHARED
         for family in self.families:
-            merged.index(family)
+            if not (is_small and family in SHARED):
+                merged.index(family)
         return merged
 
 
@@ -52,22 +58,23 @@ class Ledger:
 
     def __init__(self, half_life_us: float) -> None:
         self._half_life_us = half_life_us
-        self._pending: list[Row] = []
-        self._waited: EventTable | None = None
+        self._arrived: list[Row] = []
+        self._pending = _table_of([])
         self._runs: list[Run] = []
         self._families: dict[Family, None] = {}
         self._running = RunningSums(half_life_us)
-        self._n_unsummed = 0
         self._n_runs_made = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._runs)) + len(self._pending)
+        return sum(map(len, self._runs)) + self._n_waiting
+
+    @property
+    def _n_waiting(self) -> int:
+        return len(self._pending) + len(self._arrived)
 
     def append(self, row: Row) -> None:
         """Add an event; it may be older than those before it."""
-        self._pending.append(row)
-        self._n_unsummed += 1
-        self._waited = None
+        self._arrived.append(row)
 
     def extend(self, events: EventTable) -> None:
         """Add many events at once, as a run of their own."""
@@ -78,7 +85,6 @@ class Ledger:
     def drop(self, user: int) -> None:
         """Drop all events of a user's code."""
         self._flush()
-        self._n_unsummed = 0
         kept = [run.events.take(run.events.user != user) for run in self._runs]
         self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
         self._running = RunningSums(self._half_life_us)
@@ -99,21 +105,26 @@ class Ledger:
 
     def _looked_up(self, family: Family, flat_keys: Ints, flat_moments: Ints) -> Tally:
         """The same from the runs, as of any moments."""
-        if len(self._pending) * len(flat_keys) > MAX_COMPARISONS:
-            self._flush()
         tally = Tally.empty(len(flat_keys))
-        if (flat_keys >= 0).any():  # of a shopper never seen before there is nothing to look for
-            for run in self._runs:
-                run.add_to(tally, family, flat_keys, flat_moments)
-            if self._pending:
-                self._waiting().add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
+        if not (flat_keys >= 0).any():  # of a shopper never seen before there is nothing to look for
+            return tally
+        waiting = self._pending.between(family, flat_keys)
+        if len(waiting) * len(flat_keys) > MAX_COMPARISONS:
+            self._flush()
+            waiting = self._pending
+        for run in self._runs:
+            run.add_to(tally, family, flat_keys, flat_moments)
+        if len(waiting):
+            waiting.add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
         return tally
 
     def _hand_over(self) -> None:
-        """Hand what is new to the running sums."""
-        if self._n_unsummed:
-            self._running.extend(_table_of(self._pending[-self._n_unsummed :]))
-            self._n_unsummed = 0
+        """Hand what is new to the running sums, and to what waits to become a run."""
+        if self._arrived:
+            new = _table_of(self._arrived)
+            self._running.extend(new)
+            self._pending = EventTable.joined([self._pending, new])
+            self._arrived = []
 
     def expect(self, families: Iterable[Family]) -> None:
         """Make the indexes of these families, for which whoever asks first would have to wait.
@@ -128,15 +139,16 @@ class Ledger:
     @property
     def is_due(self) -> bool:
         """Whether there is a `merger`."""
-        return len(self._pending) >= MAX_PENDING or self._first_to_merge() < len(self._runs)
+        return self._n_waiting >= MAX_PENDING or self._first_to_merge() < len(self._runs)
 
     def merger(self) -> Merger | None:
         """The run to be made next, None while none pays.
 
         Events that wait come first, so that merging long runs keeps none waiting for longer than that takes.
         """
-        if len(self._pending) >= MAX_PENDING:
-            return self._merger([], self._waiting())
+        if self._n_waiting >= MAX_PENDING:
+            self._hand_over()
+            return self._merger([], self._pending)
         runs = self._runs[self._first_to_merge() :]
         return self._merger(runs, None) if runs else None
 
@@ -154,8 +166,7 @@ class Ledger:
             self._hand_over()
             self._running.sum_up()
             self._runs.append(run)
-            self._pending = self._pending[len(merger.waited) :]
-            self._waited = None
+            self._pending = self._pending.take(np.arange(len(merger.waited), len(self._pending)))
             self._n_runs_made += 1
             return True
         stands = [any(each is one for one in merger.runs) for each in self._runs]
@@ -168,12 +179,6 @@ class Ledger:
     def _merger(self, runs: list[Run], waited: EventTable | None) -> Merger:
         return Merger(runs, waited, tuple(self._families), self._half_life_us, self._n_runs_made)
 
-    def _waiting(self) -> EventTable:
-        """What has arrived since the latest run was made."""
-        if self._waited is None:
-            self._waited = _table_of(self._pending)
-        return self._waited
-
     def _first_to_merge(self) -> int:
         """The first of the latest runs of similar size; one past the last where that stands alone."""
         first = len(self._runs) - 1
@@ -185,14 +190,15 @@ class Ledger:
 
     def _flush(self) -> None:
         """Make what is waiting a run now, and merge runs where nobody has for long."""
-        if self._pending:
-            waiting = self._merger([], self._waiting())
+        self._hand_over()
+        if len(self._pending):
+            waiting = self._merger([], self._pending)
             self.adopt(waiting, waiting.run())
         while len(self._runs) > MAX_RUNS and (merger := self.merger()):
             self.adopt(merger, merger.run())
 
 
 def _table_of(rows: list[Row]) -> EventTable:
-    columns = list(zip(*rows, strict=True))
+    columns = list(zip(*rows, strict=True)) or [()] * 6
     at_us, user, category, style, kind = (np.array(each, dtype=np.int64) for each in columns[:5])
     return EventTable(at_us, user, category, style, kind, np.array(columns[5], dtype=np.float64))

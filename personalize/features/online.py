@@ -158,7 +158,7 @@ class Online:
         )
         styles = np.array([self._index[one.style_id] for one in new], dtype=np.int64)
         positions = np.array([one.position for one in new], dtype=np.int64)
-        self.beliefs.show(views, self.beliefs.score(views), styles, positions)
+        self.beliefs.show(views, self.beliefs.parts_of(views, styles), styles, positions)
         for row, one in enumerate(new):
             self._open[one.impression_id] = _Open(views, row, self._index[one.style_id], one.position)
         self._close_before(int(at_us.max()) - OPEN_WINDOWS * self._window_us)
@@ -212,7 +212,7 @@ class Online:
                 kept = np.flatnonzero(keep[log_rows])
                 replay.everything.log_odds[place[log_rows[kept]]] = scores.log_odds[kept]
                 replay.everything.spread[place[log_rows[kept]]] = scores.spread[kept]
-                self.beliefs.show(seen, scores, style, items.positions[shown])
+                self.beliefs.show(seen, scores.parts_of(style), style, items.positions[shown])
             if len(bought):
                 self.beliefs.purchase(views.take(bought), items.styles[bought])
             if len(clicked):

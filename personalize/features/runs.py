@@ -61,6 +61,11 @@ class EventTable:
             self.weight[rows],
         )
 
+    def between(self, family: "Family", keys: Ints) -> "EventTable":
+        """The events of which the key lies between the least and the greatest known one of `keys`."""
+        mine, known = keys_of(family, self.user, self.category, self.style), keys[keys >= 0]
+        return self.take(np.flatnonzero((mine >= known.min()) & (mine <= known.max())))
+
     def add_to(self, tally: "Tally", family: "Family", keys: Ints, at_us: Ints, half_life_us: float) -> None:
         """Add to `tally` what these events say of `keys` strictly before `at_us`, one by one."""
         mine = keys_of(family, self.user, self.category, self.style)

@@ -42,6 +42,8 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
         covariance: (S, S).
     """
     styles = _told(clicks, expected)
+    if not styles.shape[1]:  # nobody here has seen anything
+        return np.zeros(clicks.shape)
     full = covariance[styles[:, :, None], styles[:, None, :]] + user_variance
     clicks, expected = (np.take_along_axis(each, styles, axis=1) for each in (clicks, expected))
     identity = np.eye(styles.shape[1])

@@ -64,7 +64,7 @@ class Online:
         scores = self.beliefs.score(views)
         chances = self.chances(scores, available)
         styles = sample(chances, rng).astype(np.int64)
-        self.beliefs.show(views, scores, styles, visits.positions)
+        self.beliefs.show(views, scores.parts_of(styles), styles, visits.positions)
         self._mix(scores.log_odds, chances, styles)
         return styles
 

@@ -10,34 +10,35 @@ from factories import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.data.identifiers import checked_id, new_id
+from personalize.data.identifiers import checked_id, new_ids
 from personalize.errors import InvalidIdentifier
 
 
 @given(st.integers(1, 10**13).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC)))
 def test_a_new_id_is_a_version_7_uuid_that_tells_its_time(now: datetime) -> None:
-    parsed = uuid.UUID(new_id(now))
+    [drawn] = new_ids(now, 1)
+    parsed = uuid.UUID(drawn)
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert parsed.int >> 80 == int(now.timestamp() * 1000)
 
 
 def test_new_ids_sort_by_time() -> None:
     moments = [NOW + timedelta(milliseconds=n) for n in range(50)]
-    ids = [new_id(moment) for moment in moments]
+    ids = [new_ids(moment, 1)[0] for moment in moments]
     assert ids == sorted(ids)
     assert {len(one) for one in ids} == {32}
 
 
 def test_ids_of_the_same_millisecond_differ() -> None:
-    assert len({new_id(NOW) for _ in range(10_000)}) == 10_000
+    assert len(set(new_ids(NOW, 10_000))) == 10_000
 
 
 @pytest.mark.parametrize("make", [random.Random, np.random.default_rng])
 def test_the_same_seed_gives_the_same_ids(make: type[random.Random]) -> None:
     first, again, other = make(7), make(7), make(8)
-    ids = [new_id(NOW, first) for _ in range(3)]
-    assert ids == [new_id(NOW, again) for _ in range(3)]
-    assert ids[0] != new_id(NOW, other)
+    ids = new_ids(NOW, 3, first)
+    assert ids == new_ids(NOW, 3, again)
+    assert ids[0] != new_ids(NOW, 1, other)[0]
 
 
 @pytest.mark.parametrize(

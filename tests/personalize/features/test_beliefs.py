@@ -24,7 +24,7 @@ def beliefs_after(
     beliefs = Beliefs(SIMILARITY, half_life_us=HALF_LIFE_US, prior=prior)
     for number in range(shown):
         seen, styles, position = view(user), np.array([style]), np.zeros(1, dtype=np.int64)
-        beliefs.show(seen, beliefs.score(seen), styles, position)
+        beliefs.show(seen, beliefs.parts_of(seen, styles), styles, position)
         if number < clicked:
             beliefs.click(seen, styles, position, np.zeros(1, dtype=np.int64))
     return beliefs
@@ -59,7 +59,7 @@ def test_settling_early_changes_nothing() -> None:
     for number in range(300):
         seen, styles, position = view(number % 7), np.array([number % 3]), np.zeros(1, dtype=np.int64)
         for beliefs in (patient, eager):
-            beliefs.show(seen, beliefs.score(seen), styles, position)
+            beliefs.show(seen, beliefs.parts_of(seen, styles), styles, position)
             if number % 5 == 0:
                 beliefs.click(seen, styles, position, np.zeros(1, dtype=np.int64))
         settled += eager.is_due
@@ -67,6 +67,21 @@ def test_settling_early_changes_nothing() -> None:
         assert not eager.is_due
     assert settled > 3
     assert np.array_equal(patient.score(view(1)).parts, eager.score(view(1)).parts)
+
+
+def test_the_parts_of_one_style_are_those_of_its_score() -> None:
+    beliefs = Beliefs(SIMILARITY, half_life_us=HALF_LIFE_US)
+    at = np.arange(60, dtype=np.int64)
+    names = [f"user-{number % 5}" for number in at]
+    contexts = [{"device": ("phone", "desk")[number % 2]} for number in at]
+    views = beliefs.views(names, ["mug", "hat", "bowl"] * 20, contexts, at, learn=True)
+    styles = np.arange(60) % 3
+    for _ in range(20):
+        beliefs.show(views, beliefs.parts_of(views, styles), styles, np.arange(60) % 4)
+    beliefs.click(views, styles, np.zeros(60, dtype=np.int64), at)
+    parts = beliefs.parts_of(views, styles)
+    assert np.array_equal(parts, beliefs.score(views).parts_of(styles))
+    assert (np.abs(parts).max(axis=1) > 0).all()
 
 
 def test_where_nobody_differs_the_tastes_are_no_longer_believed() -> None:
@@ -89,7 +104,7 @@ def learned_variance(*, has_taste: bool) -> float:
             np.zeros(40, dtype=np.int64),
         )
         position = np.zeros(40, dtype=np.int64)
-        beliefs.show(views, beliefs.score(views), styles, position)
+        beliefs.show(views, beliefs.parts_of(views, styles), styles, position)
         rate = np.where(styles == users % 3, 0.28, 0.01) if has_taste else np.full(40, 0.1)
         hit = np.flatnonzero(rng.random(40) < rate)
         if len(hit):
@@ -136,13 +151,13 @@ def test_a_new_style_is_not_given_up_while_its_clicks_are_on_their_way() -> None
     beliefs = Beliefs(SIMILARITY, half_life_us=100.0 * day_us)
     for number in range(200):
         seen = replace(view(number % 40), at_us=zero + number * day_us)
-        beliefs.show(seen, beliefs.score(seen), zero, zero)
+        beliefs.show(seen, beliefs.parts_of(seen, zero), zero, zero)
         if number % 10 == 0:
             beliefs.click(seen, zero, zero, seen.at_us + day_us)
     before = beliefs.score(view(99)).parts[0, 0, 2]
     for number in range(60):
         seen = replace(view(number % 40), at_us=zero + 200 * day_us + number * day_us // 1440)
-        beliefs.show(seen, beliefs.score(seen), zero + 2, zero)
+        beliefs.show(seen, beliefs.parts_of(seen, zero + 2), zero + 2, zero)
     after = beliefs.score(view(99)).parts[0, 0, 2]
     assert after > before - 0.15, "60 showings that were refused would cost 0.7"
 
@@ -159,7 +174,7 @@ def test_forgetting_a_user_leaves_what_strangers_get() -> None:
     beliefs = Beliefs(SIMILARITY, half_life_us=HALF_LIFE_US)
     seen = beliefs.views(["ada"], ["mug"], [{}], np.zeros(1, dtype=np.int64), learn=True)
     position = np.zeros(1, dtype=np.int64)
-    beliefs.show(seen, beliefs.score(seen), np.array([0]), position)
+    beliefs.show(seen, beliefs.parts_of(seen, np.array([0])), np.array([0]), position)
     beliefs.click(seen, np.array([0]), position, position)
     beliefs.forget("ada")
     assert (beliefs.score(seen).parts[3] == 0).all()

@@ -163,6 +163,23 @@ def test_a_run_made_beside_has_the_indexes_that_will_be_asked_for(monkeypatch: p
         patched.setattr("personalize.features.runs._Index.__init__", pytest.fail)
         assert asked(ledger, 0, 20).counts[0, 0] == 8
         assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 8
+    assert asked(ledger, 0, 4).counts[0, 0] == 4
+
+
+@pytest.mark.usefixtures("small")
+def test_a_long_run_is_ready_for_questions_about_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages at once may ask in another order than they came, and a long index takes seconds to make."""
+    monkeypatch.setattr(ledger_module, "MAX_UNSHARED", 3)
+    ledger = Ledger(HALF_LIFE_US)
+    ledger.expect(Family)
+    for number in range(8):
+        ledger.append(shown(number))
+        while merger := ledger.merger():
+            ledger.adopt(merger, merger.run())
+    assert [len(run) for run in ledger._runs] == [8]
+    assert asked(ledger, 0, 20).counts[0, 0] == 8
+    monkeypatch.setattr("personalize.features.runs._Index.__init__", pytest.fail)
+    assert asked(ledger, 0, 4).counts[0, 0] == 4
 
 
 @pytest.mark.usefixtures("small")

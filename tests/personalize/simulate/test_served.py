@@ -53,7 +53,7 @@ def test_the_simulator_plays_the_policy_that_the_engine_serves(shop: ServedShop)
         logged = [[one.propensities[style_id(n)] for n in range(SMALL.n_styles)] for one in decisions]
         gaps.append(np.abs(chances - logged).max())
         styles = np.array([style_index(one) for one in decisions])
-        player.beliefs.show(views, scores, styles, visits.positions)
+        player.beliefs.show(views, scores.parts_of(styles), styles, visits.positions)
         for row in np.flatnonzero(clicked).tolist():
             at_us = visits.at_us[[row]] + CLICK_AFTER // timedelta(microseconds=1)
             player.beliefs.click(views.take(np.array([row])), styles[[row]], visits.positions[[row]], at_us)
