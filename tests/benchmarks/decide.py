@@ -29,17 +29,24 @@ from personalize.service.garbage import rarely_collected
 from personalize.settings import Settings
 
 ROUNDS = 500
+N_REGULARS = 20
 N_STYLES, N_PRODUCTS, N_CATEGORIES, N_VISITS = 64, 24, 4, 1500
 
 
-def report(title: str, call: Callable[[int], object]) -> float:
-    """Prints the median and the 99th percentile of wall and of CPU time in ms; returns the wall's median."""
+def report(
+    title: str, call: Callable[[int], object], then: Callable[[int], object] = lambda number: None
+) -> float:
+    """Prints the median and the 99th percentile of wall and of CPU time in ms; returns the wall's median.
+
+    What is to be done `then`, before the next call, is not timed.
+    """
     wall, cpu = [], []
     for number in range(ROUNDS):
         started, busy = time.perf_counter(), time.thread_time()
         call(number)
         wall.append(1000 * (time.perf_counter() - started))
         cpu.append(1000 * (time.thread_time() - busy))
+        then(number)
     by_wall, by_cpu = quantiles(wall, n=100), quantiles(cpu, n=100)
     print(
         f"{title:44} wall p50 {by_wall[49]:7.2f} p99 {by_wall[98]:7.2f}   "
@@ -84,6 +91,25 @@ def settled(knowledge: Knowledge) -> None:
     knowledge.settle()
 
 
+class Regulars:
+    """Shoppers who come back visit after visit, and click on two products each time."""
+
+    def __init__(self, engine: Engine, products: list[str]) -> None:
+        self._engine, self._products = engine, products
+        self._now, self._n_visits = datetime.now(UTC), 0
+
+    def see(self, number: int) -> None:
+        self._n_visits += 1
+        now = self._now + self._n_visits * self._engine.settings.visit
+        self._seen = self._engine.decide(f"bench-regular-{number % N_REGULARS}", self._products, now=now)
+
+    def click(self, number: int) -> None:
+        clicked = [one.impression for one in self._seen[number % 12 :: 12]]
+        self._engine.record(
+            [ClickEvent(f"b-{one.impression_id}", one.impression_id, one.shown_at) for one in clicked]
+        )
+
+
 def measure(engine: Engine) -> None:
     print(f"-- {engine.model_version} scores")
     with tempfile.TemporaryFile(dir=engine.settings.data_dir) as file:
@@ -103,6 +129,13 @@ def measure(engine: Engine) -> None:
         f"decide {len(products)} products, durable", lambda n: engine.decide(f"bench-page-{n}", products)
     )
     again = report("the same page again", lambda n: engine.decide(f"bench-page-{n}", products))
+    regulars = Regulars(engine, products)
+    for number in range(10 * N_REGULARS):
+        regulars.see(number)
+        regulars.click(number)
+    report("the same for regulars, on their next visit", regulars.see, then=regulars.click)
+    for number in range(N_REGULARS):
+        engine.forget(f"bench-regular-{number}")
     for number in range(ROUNDS):
         engine.forget(f"bench-one-{number}")
         engine.forget(f"bench-page-{number}")
