@@ -196,11 +196,14 @@ def _segment_row(title: str, effect: Effect) -> tuple[str, ...]:
 
 
 def funnel_table(log: LogFunnel) -> Table:
-    """Every row of a log, once."""
+    """Every row of a log, once; the rules have a column where one dropped any."""
     dropped = [(RULES[rule], rule, count(n), _share(n / log.rows)) for rule, n in log.dropped.items() if n]
-    rows = [("read", "", count(log.rows), ""), *dropped]
-    rows.append(("kept", "", count(log.kept), _share(log.kept / log.rows if log.rows else None)))
-    return Table(f"Rows of {log.log}", ("What became of them", "Rule", "Rows", "Share"), tuple(rows))
+    kept = ("kept", "", count(log.kept), _share(log.kept / log.rows if log.rows else None))
+    header = ("What became of them", "Rule", "Rows", "Share")
+    rows: list[tuple[str, ...]] = [header, ("read", "", count(log.rows), ""), *dropped, kept]
+    if not dropped:
+        rows = [(what, n, share) for what, _, n, share in rows]
+    return Table(f"Rows of {log.log}", rows[0], tuple(rows[1:]))
 
 
 def correction_words(result: Result) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from analytics import Comparison, Experiment, Result, UnitDays, simulate_days
-from analytics.report import html_report, markdown_report
+from analytics.cleaning import LogFunnel
+from analytics.report import funnel_table, html_report, markdown_report
 from analytics.tables import Table, days_table, split_table, variants_table
 
 SHARES = {"original": 1.0, "popular": 1.0, "personal": 2.0}
@@ -103,6 +104,19 @@ def test_the_split_table_sets_users_beside_the_plan(comparison: Comparison) -> N
     total = sum(variant.users for variant in comparison.variants.values())
     planned = {row[0]: row[2] for row in split_table(comparison).rows}
     assert planned["personal"] == f"{round(total / 2):,}"
+
+
+def test_the_funnel_names_rules_where_one_dropped_a_row() -> None:
+    dropped = funnel_table(LogFunnel("clicks", 10, {"missing": 0, "orphans": 4}))
+    assert dropped.header == ("What became of them", "Rule", "Rows", "Share")
+    assert [row[1:] for row in dropped.rows] == [
+        ("", "10", ""),
+        ("orphans", "4", "40%"),
+        ("", "6", "60%"),
+    ]
+    nothing = funnel_table(LogFunnel("clicks", 10, {"missing": 0, "orphans": 0}))
+    assert nothing.header == ("What became of them", "Rows", "Share")
+    assert nothing.rows == (("read", "10", ""), ("kept", "10", "100%"))
 
 
 def test_backslashes_and_line_breaks_stay_within_a_markdown_cell() -> None:
