@@ -6,7 +6,7 @@ A reason is the number of the rule that dropped the rows, from 1; 0 is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ from analytics.dialect import Sql
 from analytics.logs import LogTable, LogTables, OutcomeLog
 
 Column = sa.ColumnElement[Any]
+Condition = Callable[[Column], sa.ColumnElement[bool]]
+"""Which times are meant."""
 
 MISSING, BAD_TIME, OUTSIDE, DUPLICATE, MIXED, BOT = range(1, 1 + len(IMPRESSION_RULES))
 ORPHAN, EARLY, LATE, REPEATED, DROPPED = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
@@ -43,16 +45,20 @@ class Part:
 
 def outcome_reasons(dialect: str, tables: LogTables, cleaning: Cleaning) -> sa.Select[Any] | None:
     """Rows of each outcome log by the reason that the row itself gives: (log, reason, rows)."""
-    sql = Sql(dialect)
     parts = []
     for log, table in tables.outcomes:
-        rows = _marked_outcomes(sql, log, table, cleaning)
-        parts.append(
-            sa.select(sa.literal(log.name).label("log"), rows.c.reason, sa.func.count().label("n")).group_by(
-                rows.c.reason
-            )
-        )
+        counted = reasons_of_outcomes(dialect, log, table, cleaning).subquery(f"{log.name}_reasons")
+        parts.append(sa.select(sa.literal(log.name).label("log"), *counted.c))
     return None if not parts else sa.select(sa.union_all(*parts).subquery("reasons"))
+
+
+def reasons_of_outcomes(
+    dialect: str, log: OutcomeLog, table: LogTable, cleaning: Cleaning, are_meant: Condition | None = None
+) -> sa.Select[Any]:
+    """The same of one log, (reason, rows), of all its rows or of those whose time is meant."""
+    rows = _marked_outcomes(Sql(dialect), log, table, cleaning)
+    counted = sa.select(rows.c.reason, sa.func.count().label("n")).group_by(rows.c.reason)
+    return counted if are_meant is None else counted.where(are_meant(rows.c.at))
 
 
 def broken_reasons(
@@ -64,15 +70,13 @@ def broken_reasons(
     return counted.where(shown.c.reason != 0)
 
 
-def reasons_at_the_edges(
-    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str, start: datetime, end: datetime
-) -> list[sa.Select[Any]]:
-    """Impressions without a time, or outside of [start, end), by reason: (reason, rows), a query an edge."""
-    sql = Sql(dialect)
-    shown = marked_impressions(sql, tables, cleaning, experiment, Part(None, None))
+def impression_reasons(
+    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str, are_meant: Condition
+) -> sa.Select[Any]:
+    """Impressions whose time is meant, by the reason that they give: (reason, rows)."""
+    shown = marked_impressions(Sql(dialect), tables, cleaning, experiment, Part(None, None))
     counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
-    edges = (shown.c.at.is_(None), shown.c.at < sql.time(start), shown.c.at >= sql.time(end))
-    return [counted.where(edge) for edge in edges]
+    return counted.where(are_meant(shown.c.at))
 
 
 def marked_impressions(

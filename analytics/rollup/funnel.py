@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
-from analytics.cleaning_sql import MET_REASONS, broken_reasons, outcome_reasons, reasons_at_the_edges
-from analytics.dialect import insert_or_update
-from analytics.logs import IMPRESSIONS
+from analytics.cleaning_sql import (
+    DUPLICATE,
+    MET_REASONS,
+    broken_reasons,
+    impression_reasons,
+    reasons_of_outcomes,
+)
+from analytics.dialect import Sql, insert_or_update
+from analytics.logs import IMPRESSIONS, LogTable, OutcomeLog
 from analytics.pairs_sql import dropped_name
 from analytics.rollup.at import RollupAt
-from analytics.rollup.spans import EDGES, Span
+from analytics.rollup.log_days import LogDays
+from analytics.rollup.spans import AFTER, BEFORE, TIMELESS, WHOLE, Slot, Span, slots_between
 from analytics.rollup.tables import NOBODY
+
+EVERYTHING = Slot(WHOLE)
 
 
 @dataclass(frozen=True)
@@ -27,18 +37,14 @@ class RollupFunnel(RollupAt):
         Args:
             new: the span's rows of the user days; where all `n_raw` rows of the log count, none broke one.
         """
-        table = self.tables.dropped_rows
-        here = (table.c.rollup_id == self.rollup_id, table.c.log == IMPRESSIONS, table.c.day == span.key)
-        self.connection.execute(table.delete().where(*here))
+        self._forget(IMPRESSIONS, self._table.c.day == span.key)
         part = span.part(self.rules)
         n_kept = self.connection.scalar(
             sa.select(sa.func.coalesce(sa.func.sum(new.c.impressions), 0)).where(new.c.variant != NOBODY)
         )
         if part is None or n_kept == n_raw:
             return
-        query = broken_reasons(
-            self.connection.dialect.name, self.logs, self.rules, self.definition.name, part
-        )
+        query = broken_reasons(self._dialect, self.logs, self.rules, self.definition.name, part)
         broken = self.connection.execute(query).all()
         self._add({(IMPRESSIONS, span.key, reason): int(n) for reason, n in broken})
 
@@ -56,27 +62,86 @@ class RollupFunnel(RollupAt):
                     counts[key] = counts.get(key, 0) + sign * n
         self._add(counts)
 
-    def count_edges(self, start: datetime, end: datetime) -> None:
-        """Rows that belong to no day of the window [start, end), and what outcomes say for themselves."""
-        table, dialect = self.tables.dropped_rows, self.connection.dialect.name
-        edge = (table.c.rollup_id == self.rollup_id, table.c.day == EDGES)
-        self.connection.execute(table.delete().where(*edge))
-        counts: dict[tuple[str, int, int], int] = {}
-        edges = self.rules.started_at or start, end
-        for query in reasons_at_the_edges(dialect, self.logs, self.rules, self.definition.name, *edges):
-            for reason, n in self.connection.execute(query):
-                counts[IMPRESSIONS, EDGES, reason] = counts.get((IMPRESSIONS, EDGES, reason), 0) + n
-        own = outcome_reasons(dialect, self.logs, self.rules)
-        for log, reason, n in [] if own is None else self.connection.execute(own):
-            counts[log, EDGES, reason] = n
-        self._add(counts)
+    def count_rest(self, start: datetime, end: datetime) -> None:
+        """Rows that belong to no day of the window [start, end), and what outcomes say for themselves.
+
+        What has as many rows as when it was counted last is not counted again.
+        """
+        began = self.rules.started_at or start
+        self._count_edges(Slot(BEFORE, None, began), Slot(AFTER, end, None), Slot(TIMELESS))
+        for log, table in self.logs.outcomes:
+            if table.is_unique and log.at is not None:
+                slots = list(slots_between(start, end + self.rules.attribution))
+            else:  # one of two rows of an id is dropped, wherever the other lies
+                slots = [EVERYTHING]
+            self._count_outcomes_of(log, table, slots)
+
+    def _count_edges(self, *edges: Slot) -> None:
+        at = self.logs.impressions.column(self.logs.names.shown_at)
+        sizes = self.as_part(LogDays)
+        known = sizes.stored_beside()
+        for edge in edges:
+            n_rows = self._n_rows(self.logs.impressions.table, edge.holds(at, self._sql))
+            if known.get((IMPRESSIONS, edge.key), 0) == n_rows and not self._moves(edge):
+                continue
+            query = impression_reasons(
+                self._dialect, self.logs, self.rules, self.definition.name, partial(edge.holds, sql=self._sql)
+            )
+            self._forget(IMPRESSIONS, self._table.c.day == edge.key)
+            self._add(
+                {(IMPRESSIONS, edge.key, reason): int(n) for reason, n in self.connection.execute(query)}
+            )
+            sizes.store({(IMPRESSIONS, edge.key): n_rows})
+
+    def _count_outcomes_of(self, log: OutcomeLog, table: LogTable, slots: Sequence[Slot]) -> None:
+        day, is_own = self._table.c.day, self._table.c.reason <= DUPLICATE
+        self._forget(log.name, is_own, day.not_in([slot.key for slot in slots]))
+        query = sa.select(day, sa.func.sum(self._table.c.n_rows)).group_by(day)
+        query = query.where(self._table.c.rollup_id == self.rollup_id, self._table.c.log == log.name, is_own)
+        known = {key: int(n) for key, n in self.connection.execute(query)}
+        for slot in slots:
+            if slot is not EVERYTHING and not self._moves(slot):
+                n_rows = self._n_rows(table.table, slot.holds(table.column(log.at), self._sql))
+                if n_rows == known.get(slot.key, 0):
+                    continue
+            are_meant = None if slot is EVERYTHING else partial(slot.holds, sql=self._sql)
+            reasons = reasons_of_outcomes(self._dialect, log, table, self.rules, are_meant)
+            self._forget(log.name, is_own, day == slot.key)
+            self._add(
+                {(log.name, slot.key, reason): int(n) for reason, n in self.connection.execute(reasons)}
+            )
+
+    def _moves(self, slot: Slot) -> bool:
+        """Whether it begins or ends where the log does, so that other rows may be as many."""
+        bounds = {BEFORE: self.definition.started_at, AFTER: self.definition.stopped_at}
+        return slot.key in bounds and bounds[slot.key] is None
+
+    def _n_rows(self, table: sa.TableClause, condition: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(table).where(condition)
+        return int(self.connection.scalar(query) or 0)
+
+    def _forget(self, log: str, *conditions: sa.ColumnElement[bool]) -> None:
+        mine = (self._table.c.rollup_id == self.rollup_id, self._table.c.log == log)
+        self.connection.execute(self._table.delete().where(*mine, *conditions))
+
+    @property
+    def _table(self) -> sa.Table:
+        return self.tables.dropped_rows
+
+    @property
+    def _dialect(self) -> str:
+        return self.connection.dialect.name
+
+    @property
+    def _sql(self) -> Sql:
+        return Sql(self._dialect)
 
     def _add(self, counts: Mapping[tuple[str, int, int], int]) -> None:
         """Adds rows by log, day and reason; what comes to none is not kept."""
-        table = self.tables.dropped_rows
+        table = self._table
         for (log, day, reason), n in counts.items():
             key = {"rollup_id": self.rollup_id, "log": log, "day": day, "reason": reason}
-            statement = insert_or_update(self.connection.dialect.name, table).values(**key, n_rows=n)
+            statement = insert_or_update(self._dialect, table).values(**key, n_rows=n)
             added = {"n_rows": table.c.n_rows + statement.excluded.n_rows}
             if n:
                 self.connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=added))

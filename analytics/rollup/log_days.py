@@ -13,7 +13,7 @@ from analytics.definition import DAY
 from analytics.dialect import Sql
 from analytics.logs import IMPRESSIONS
 from analytics.rollup.at import RollupAt
-from analytics.rollup.spans import day_span, days_between
+from analytics.rollup.spans import WHOLE, day_span, days_between
 
 Counts = dict[tuple[str, int], int]
 """Rows by log and day; none that are zero."""
@@ -50,6 +50,13 @@ class LogDays(RollupAt):
 
     def stored(self) -> Counts:
         """The rows there were when each day was folded."""
+        return {key: n for key, n in self._stored().items() if key[1] > WHOLE}
+
+    def stored_beside(self) -> Counts:
+        """The rows there were beside the days, by the number of their slot."""
+        return {key: n for key, n in self._stored().items() if key[1] < WHOLE}
+
+    def _stored(self) -> Counts:
         table = self.tables.log_days
         rows = self.connection.execute(
             sa.select(table.c.log, table.c.day, table.c.raw_rows).where(table.c.rollup_id == self.rollup_id)

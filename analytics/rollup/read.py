@@ -17,7 +17,6 @@ from analytics.logs import IMPRESSIONS, LogTables
 from analytics.pairs_sql import dropped_name, pairs_of_log
 from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
 from analytics.rollup.rollup import Rollup
-from analytics.rollup.spans import EDGES
 from analytics.rollup.tables import FIRST, LATER, NOBODY, SOLE, UNFINISHED, RollupTables
 
 Column = sa.ColumnElement[Any]
@@ -218,19 +217,19 @@ def _number(day: date) -> int:
 def _funnel(connection: sa.Connection, found: _Found, by_reason: Mapping[int, Mapping[str, int]]) -> Funnel:
     """The counts of the users that were read, with those of the rows that never became a user's."""
     table = found.tables.dropped_rows
-    query = sa.select(table.c.log, table.c.day, table.c.reason, table.c.n_rows)
+    query = sa.select(table.c.log, table.c.reason, table.c.n_rows)
     counts = {reason: dict(sums) for reason, sums in by_reason.items()}
     met = [dropped_name(log, reason) for log in found.outcomes for reason in MET_REASONS]
     nothing = dict.fromkeys(("users", IMPRESSIONS, *found.outcomes), 0)
     for sums in counts.values():
         sums.update(dict.fromkeys(met, 0))
     own: dict[tuple[str, int], int] = {}
-    for log, day, reason, n in connection.execute(query.where(table.c.rollup_id == found.rollup_id)):
+    for log, reason, n in connection.execute(query.where(table.c.rollup_id == found.rollup_id)):
         if log == IMPRESSIONS:
             sums = counts.setdefault(reason, nothing | dict.fromkeys(met, 0))
             sums[IMPRESSIONS] += n
-        elif day == EDGES:
-            own[log, reason] = n
+        elif reason not in MET_REASONS:
+            own[log, reason] = own.get((log, reason), 0) + n
         else:
             counts.setdefault(0, nothing | dict.fromkeys(met, 0))[dropped_name(log, reason)] += n
     return funnel_of(counts, own, found.outcomes)

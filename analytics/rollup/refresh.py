@@ -214,7 +214,7 @@ class Refreshing:
     def _close(self, state: _State, counts: Counts) -> None:
         state.days.store(counts)
         state.folding.tidy()
-        state.folding.funnel.count_edges(*state.days.window())
+        state.folding.funnel.count_rest(*state.days.window())
         rollups, connection = self.tables.rollups, state.at.connection
         mine = rollups.update().where(rollups.c.rollup_id == state.at.rollup_id)
         connection.execute(mine.values(made_with=self.made_with))

@@ -21,7 +21,7 @@ from analytics.errors import InvalidRequest
 from analytics.logs import EventLogs, LogTables
 from analytics.pairs_sql import pairs_of_log
 from analytics.rollup.refresh import Progress, Refresh, Refreshing
-from analytics.rollup.tables import RollupTables
+from analytics.rollup.tables import LAYOUT, RollupTables
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Rollup:
             del rules[later]
         logs = {"impressions": self.logs.impressions, "columns": list(self.logs.columns)}
         pre_period = self.definition.pre_period.total_seconds()
-        return json.dumps({"rules": rules, "pre_period": pre_period, "logs": logs}, sort_keys=True)
+        made_with = {"layout": LAYOUT, "rules": rules, "pre_period": pre_period, "logs": logs}
+        return json.dumps(made_with, sort_keys=True)
 
 
 def forget_user(connection: sa.Connection, user_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,10 @@ import sqlalchemy as sa
 from analytics.cleaning import Cleaning
 from analytics.cleaning_sql import Part
 from analytics.definition import DAY
+from analytics.dialect import Sql
 
-WHOLE, EDGES = 0, -1
-"""Days that are none: all of them folded at once, and rows outside of any."""
+WHOLE, BEFORE, AFTER, TIMELESS = 0, -1, -2, -3
+"""Days that are none: all of them at once; rows before and after all of them; rows without a time."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,32 @@ class Span:
         start = max(self.start, rules.started_at or self.start)
         end = min(self.end, rules.stopped_at or self.end)
         return Part(start, end, users, is_small=self.key != WHOLE) if start < end else None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Some rows of a log by their time: in [start, end), either bound left out, or without one."""
+
+    key: int
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, at: sa.ColumnElement[Any], sql: Sql) -> sa.ColumnElement[bool]:
+        """Whether a row of that time is one of them."""
+        if self.key == TIMELESS:
+            return at.is_(None)
+        bounds = ((at.__ge__, self.start), (at.__lt__, self.end))
+        return sa.and_(*(compare(sql.time(bound)) for compare, bound in bounds if bound is not None))
+
+
+def slots_between(start: datetime, end: datetime) -> Iterator[Slot]:
+    """Every row of a log lies in one of these: the days that [start, end) touches, and the rest."""
+    spans = [day_span(day) for day in days_between(start, end)]
+    for span in spans:
+        yield Slot(span.key, span.start, span.end)
+    yield Slot(BEFORE, None, spans[0].start if spans else start)
+    yield Slot(AFTER, spans[-1].end if spans else start, None)
+    yield Slot(TIMELESS)
 
 
 def day_number(at: datetime) -> int:

@@ -30,6 +30,9 @@ UNPLACED = -1
 UNFINISHED = "unfinished: "
 """Before what a rollup is made with, for as long as days of it are missing."""
 
+LAYOUT = 2
+"""Counts up when rows come to mean something else, so that a rollup of before is made anew."""
+
 PREFIX = "analytics_"
 
 Named = tuple[str, type[sa.types.TypeEngine[Any]]]

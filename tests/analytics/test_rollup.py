@@ -118,7 +118,14 @@ def rebuilt(connection: sa.Connection, rollup: Rollup) -> dict[str, list[tuple[A
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_late_and_replayed_events_end_in_a_rebuilds_tables(connection: sa.Connection, seed: int) -> None:
+@pytest.mark.parametrize(
+    "definition",
+    [DEFINITION, replace(DEFINITION, stopped_at=None), Definition("demo", {"a": 0.5, "b": 0.5})],
+    ids=["of a while", "still running", "without a start"],
+)
+def test_late_and_replayed_events_end_in_a_rebuilds_tables(
+    connection: sa.Connection, definition: Definition, seed: int
+) -> None:
     rng = random.Random(seed)
     metadata = tables(keys=True)
     metadata.create_all(connection)
@@ -128,7 +135,7 @@ def test_late_and_replayed_events_end_in_a_rebuilds_tables(connection: sa.Connec
         rng.shuffle(events)
     else:
         events.sort(key=lambda e: str(next(v for k, v in e[1].items() if k.endswith("_at")) or ""))
-    rollup = Rollup(DEFINITION, LOGS)
+    rollup = Rollup(definition, LOGS)
     size = -(-len(events) // 4)
     for start in range(0, len(events), size):
         insert(connection, metadata, events[start : start + size])
@@ -137,6 +144,29 @@ def test_late_and_replayed_events_end_in_a_rebuilds_tables(connection: sa.Connec
         assert rollup.refresh(connection.engine).days == ()
         assert contents(connection) == once
     assert once == rebuilt(connection, rollup)
+
+
+def test_what_did_not_grow_is_not_read_again(connection: sa.Connection) -> None:
+    """A night looks at the day that came, however long the log has become."""
+    metadata = tables(keys=True)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(5), keys=True))
+    rollup = Rollup(DEFINITION, LOGS)
+    rollup.refresh(connection.engine)
+    statements: list[str] = []
+
+    @sa.event.listens_for(connection.engine, "before_cursor_execute")
+    def note(_: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        statements.append(statement)
+
+    rollup.refresh(connection.engine)
+    assert not [each for each in statements if "reason" in each and "CASE" in each]
+    late = {"event_id": "late", "impression_id": "nobody", "clicked_at": STOP - timedelta(minutes=1)}
+    insert(connection, metadata, [("clicks", late)])
+    rollup.refresh(connection.engine)
+    read = [each for each in statements if "clicks_rows" in each]
+    assert len(read) == 1
+    assert "at < " in read[0].split("WHERE", 1)[1]
 
 
 @pytest.mark.parametrize(("seed", "keys"), [(11, True), (13, False)])
