@@ -86,8 +86,26 @@ class Folding(RollupAt):
             for name in self.tables.quantities
         }
         self.connection.execute(totals.update().where(mine, totals.c.pre_impressions.is_(None)).values(sums))
-        with temporary(self.connection, PLACED):
-            self._place(mine)
+        self._place_alone(mine)
+        if self.connection.scalar(
+            sa.select(totals.c.place).where(mine, totals.c.place == UNPLACED_SQL).limit(1)
+        ):
+            with temporary(self.connection, PLACED):
+                self._place(mine)
+
+    def _place_alone(self, mine: sa.ColumnElement[bool]) -> None:
+        """Find who saw one variant, as nearly everybody does."""
+        totals = self.tables.user_totals
+        other = totals.alias("other")
+        variants = self.connection.scalars(sa.select(totals.c.variant).where(mine).distinct()).all()
+        saw_another = sa.exists().where(
+            other.c.rollup_id == self._id,
+            other.c.variant.in_(variants),
+            other.c.user_id == totals.c.user_id,
+            other.c.variant != totals.c.variant,
+        )
+        unplaced = sa.and_(mine, totals.c.place == UNPLACED_SQL)
+        self.connection.execute(totals.update().where(unplaced, sa.not_(saw_another)).values(place=SOLE))
 
     def _place(self, mine: sa.ColumnElement[bool]) -> None:
         """Find the places of all variants of users of whom one is unplaced."""
