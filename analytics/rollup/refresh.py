@@ -122,7 +122,8 @@ class Refreshing:
         with self.engine.connect() as connection:
             state = self._find(connection)
             days = state.days if state else self._at(connection, NO_ROLLUP).as_part(LogDays)
-            before, now, window = days.stored(), days.counted(), days.window()
+            before, window = days.stored(), days.window()
+            now = days.counted(before)
         changed = _differing(before, now)
         folds_whole = bool(changed) and not self._has_unique_ids()
         has_lost = _has_lost_outcomes(before, now)
