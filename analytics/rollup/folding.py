@@ -86,7 +86,8 @@ class Folding(RollupAt):
             for name in self.tables.quantities
         }
         self.connection.execute(totals.update().where(mine, totals.c.pre_impressions.is_(None)).values(sums))
-        self._place_alone(mine)
+        if self.connection.dialect.name == "sqlite":
+            self._place_alone(mine)
         if self.connection.scalar(
             sa.select(totals.c.place).where(mine, totals.c.place == UNPLACED_SQL).limit(1)
         ):
@@ -94,7 +95,10 @@ class Folding(RollupAt):
                 self._place(mine)
 
     def _place_alone(self, mine: sa.ColumnElement[bool]) -> None:
-        """Find who saw one variant, as nearly everybody does."""
+        """Find who saw one variant, as nearly everybody does: SQLite would sort them, to find the others.
+
+        PostgreSQL would not, and until it has statistics it would compare each row with each here.
+        """
         totals = self.tables.user_totals
         other = totals.alias("other")
         variants = self.connection.scalars(sa.select(totals.c.variant).where(mine).distinct()).all()
@@ -129,7 +133,8 @@ class Folding(RollupAt):
         new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
         with temporary(self.connection, new), temporary(self.connection, old):
             self._reserve(WRITING if span.key == WHOLE else SORTING)
-            self._fill(new, span, users)
+            with self._comparing_by_hash():
+                self._fill(new, span, users)
             self._reserve(WRITING)
             if has_old:
                 self._take_out(old, span, users)
@@ -166,6 +171,16 @@ class Folding(RollupAt):
         """The memory that SQLite may use for pages, and for a sort before it begins another run."""
         if self.connection.dialect.name == "sqlite":
             self.connection.exec_driver_sql(f"PRAGMA cache_size = -{kilobytes}")
+
+    @contextmanager
+    def _comparing_by_hash(self) -> Iterator[None]:
+        """PostgreSQL takes the sums of a part for few, and would compare each with each."""
+        is_postgresql = self.connection.dialect.name == "postgresql"
+        if is_postgresql:
+            self.connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+        yield
+        if is_postgresql:
+            self.connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")
 
     def _put_in(self, new: sa.Table, span: Span) -> None:
         days = self.tables.user_days
