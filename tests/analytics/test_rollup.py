@@ -169,6 +169,28 @@ def test_what_did_not_grow_is_not_read_again(connection: sa.Connection) -> None:
     assert "at < " in read[0].split("WHERE", 1)[1]
 
 
+@pytest.mark.postgres
+def test_postgresql_folds_a_day_without_comparing_each_user_with_each(empty_postgres_url: str) -> None:
+    """It takes the sums of a day for few rows; ten times as many users would take a hundred times as long."""
+    engine = sa.create_engine(empty_postgres_url)
+    metadata = tables(keys=True)
+    metadata.create_all(engine)
+    plans: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def explain(_: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith("INSERT INTO analytics_new"):
+            cursor.execute(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(row[0] for row in cursor.fetchall()))
+
+    with engine.connect() as connection:
+        insert(connection, metadata, rows_of(corrupt_log(5), keys=True))
+    Rollup(DEFINITION, LOGS).refresh(engine)
+    engine.dispose()
+    assert plans
+    assert not [plan for plan in plans if "Nested Loop" in plan]
+
+
 @pytest.mark.parametrize(("seed", "keys"), [(11, True), (13, False)])
 def test_totals_and_funnel_are_those_of_the_raw_logs(
     connection: sa.Connection, seed: int, keys: bool
