@@ -62,21 +62,18 @@ def reasons_of_outcomes(
 
 
 def broken_reasons(
-    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str | None, part: Part | None = None
+    dialect: str,
+    tables: LogTables,
+    cleaning: Cleaning,
+    experiment: str | None,
+    part: Part | None = None,
+    are_meant: Condition | None = None,
 ) -> sa.Select[Any]:
-    """Impressions that broke a rule for single ones: (reason, rows)."""
+    """Impressions that broke a rule for single ones, all or those whose time is meant: (reason, rows)."""
     shown = marked_impressions(Sql(dialect), tables, cleaning, experiment, part)
     counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
-    return counted.where(shown.c.reason != 0)
-
-
-def impression_reasons(
-    dialect: str, tables: LogTables, cleaning: Cleaning, experiment: str, are_meant: Condition
-) -> sa.Select[Any]:
-    """Impressions whose time is meant, by the reason that they give: (reason, rows)."""
-    shown = marked_impressions(Sql(dialect), tables, cleaning, experiment, Part(None, None))
-    counted = sa.select(shown.c.reason, sa.func.count()).group_by(shown.c.reason)
-    return counted.where(are_meant(shown.c.at))
+    counted = counted.where(shown.c.reason != 0)
+    return counted if are_meant is None else counted.where(are_meant(shown.c.at))
 
 
 def marked_impressions(

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from analytics.cleaning_sql import (
     DUPLICATE,
     MET_REASONS,
+    Part,
     broken_reasons,
-    impression_reasons,
     reasons_of_outcomes,
 )
 from analytics.dialect import Sql, insert_or_update
@@ -81,11 +81,12 @@ class RollupFunnel(RollupAt):
         sizes = self.as_part(LogDays)
         known = sizes.stored_beside()
         for edge in edges:
-            n_rows = self._n_rows(self.logs.impressions.table, edge.holds(at, self._sql))
+            n_rows = sizes.n_rows(self.logs.impressions.table, at, edge)
             if known.get((IMPRESSIONS, edge.key), 0) == n_rows and not self._moves(edge):
                 continue
-            query = impression_reasons(
-                self._dialect, self.logs, self.rules, self.definition.name, partial(edge.holds, sql=self._sql)
+            are_meant = partial(edge.holds, sql=Sql(self._dialect))
+            query = broken_reasons(
+                self._dialect, self.logs, self.rules, self.definition.name, Part(None, None), are_meant
             )
             self._forget(IMPRESSIONS, self._table.c.day == edge.key)
             self._add(
@@ -99,12 +100,13 @@ class RollupFunnel(RollupAt):
         query = sa.select(day, sa.func.sum(self._table.c.n_rows)).group_by(day)
         query = query.where(self._table.c.rollup_id == self.rollup_id, self._table.c.log == log.name, is_own)
         known = {key: int(n) for key, n in self.connection.execute(query)}
+        sizes = self.as_part(LogDays)
         for slot in slots:
             if slot is not EVERYTHING and not self._moves(slot):
-                n_rows = self._n_rows(table.table, slot.holds(table.column(log.at), self._sql))
+                n_rows = sizes.n_rows(table.table, table.column(log.at), slot)
                 if n_rows == known.get(slot.key, 0):
                     continue
-            are_meant = None if slot is EVERYTHING else partial(slot.holds, sql=self._sql)
+            are_meant = None if slot is EVERYTHING else partial(slot.holds, sql=Sql(self._dialect))
             reasons = reasons_of_outcomes(self._dialect, log, table, self.rules, are_meant)
             self._forget(log.name, is_own, day == slot.key)
             self._add(
@@ -115,10 +117,6 @@ class RollupFunnel(RollupAt):
         """Whether it begins or ends where the log does, so that other rows may be as many."""
         bounds = {BEFORE: self.definition.started_at, AFTER: self.definition.stopped_at}
         return slot.key in bounds and bounds[slot.key] is None
-
-    def _n_rows(self, table: sa.TableClause, condition: sa.ColumnElement[bool]) -> int:
-        query = sa.select(sa.func.count()).select_from(table).where(condition)
-        return int(self.connection.scalar(query) or 0)
 
     def _forget(self, log: str, *conditions: sa.ColumnElement[bool]) -> None:
         mine = (self._table.c.rollup_id == self.rollup_id, self._table.c.log == log)
@@ -131,10 +129,6 @@ class RollupFunnel(RollupAt):
     @property
     def _dialect(self) -> str:
         return self.connection.dialect.name
-
-    @property
-    def _sql(self) -> Sql:
-        return Sql(self._dialect)
 
     def _add(self, counts: Mapping[tuple[str, int, int], int]) -> None:
         """Adds rows by log, day and reason; what comes to none is not kept."""

@@ -13,7 +13,7 @@ from analytics.definition import DAY
 from analytics.dialect import Sql
 from analytics.logs import IMPRESSIONS
 from analytics.rollup.at import RollupAt
-from analytics.rollup.spans import WHOLE, day_span, days_between
+from analytics.rollup.spans import WHOLE, Slot, day_slot, day_span, days_between
 
 Counts = dict[tuple[str, int], int]
 """Rows by log and day; none that are zero."""
@@ -51,9 +51,12 @@ class LogDays(RollupAt):
     def count(self, log: str, day: int) -> int:
         """The rows that a log has on a day."""
         table, at = next((table, at) for name, table, at in self._timed() if name == log)
-        sql, span = Sql(self.connection.dialect.name), day_span(day)
+        return self.n_rows(table, at, day_slot(day))
+
+    def n_rows(self, table: sa.TableClause, at: sa.ColumnElement[Any], slot: Slot) -> int:
+        """The rows of a table whose time lies in the slot."""
         query = sa.select(sa.func.count()).select_from(table)
-        query = query.where(at >= sql.time(span.start), at < sql.time(span.end))
+        query = query.where(slot.holds(at, Sql(self.connection.dialect.name)))
         return int(self.connection.scalar(query) or 0)
 
     def _lies_in_order(self, table: sa.TableClause, at: sa.ColumnElement[Any]) -> bool:

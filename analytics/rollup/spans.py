@@ -51,12 +51,17 @@ class Slot:
 
 def slots_between(start: datetime, end: datetime) -> Iterator[Slot]:
     """Every row of a log lies in one of these: the days that [start, end) touches, and the rest."""
-    spans = [day_span(day) for day in days_between(start, end)]
-    for span in spans:
-        yield Slot(span.key, span.start, span.end)
-    yield Slot(BEFORE, None, spans[0].start if spans else start)
-    yield Slot(AFTER, spans[-1].end if spans else start, None)
+    days = [day_slot(day) for day in days_between(start, end)]
+    yield from days
+    yield Slot(BEFORE, None, days[0].start if days else start)
+    yield Slot(AFTER, days[-1].end if days else start, None)
     yield Slot(TIMELESS)
+
+
+def day_slot(number: int) -> Slot:
+    """The rows of the day in UTC of that number."""
+    span = day_span(number)
+    return Slot(span.key, span.start, span.end)
 
 
 def day_number(at: datetime) -> int:

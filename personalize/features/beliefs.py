@@ -178,13 +178,10 @@ class Beliefs:
         self.settle()
         everybody = np.broadcast_to(self._means["everybody"][0], (len(views), self.n_styles))
         category = self._looked_up("category", views.categories)
-        context = np.zeros((len(views), self.n_styles))
-        for column in range(views.contexts.shape[1]):
-            context += views.weights[:, column, None] * self._looked_up("context", views.contexts[:, column])
         user = self._user_means(views)
         return Scores(
             self._base,
-            np.stack([everybody, category, context, user]),
+            np.stack([everybody, category, self._of_contexts(views), user]),
             np.sqrt(self._shared_variance(views)),
             self._may_be_new & (self._showings < LAUNCH_SHOWINGS),
         )
@@ -194,12 +191,8 @@ class Beliefs:
         self.settle()
         everybody = self._means["everybody"][0, styles]
         category = self._looked_up("category", views.categories, styles)
-        context = np.zeros(len(views))
-        for column in range(views.contexts.shape[1]):
-            found = self._looked_up("context", views.contexts[:, column], styles)
-            context += views.weights[:, column] * found
         user = self._user_means(views)[np.arange(len(views)), styles]
-        return np.stack([everybody, category, context, user])
+        return np.stack([everybody, category, self._of_contexts(views, styles), user])
 
     def show(self, views: Views, parts: Floats, styles: Ints, positions: Ints) -> None:
         """Learn that these styles, (n,), were shown; `parts` is what `parts_of` said of them before."""
@@ -280,6 +273,14 @@ class Beliefs:
             ("position", shop, depth),
             *(("context", views.contexts[:, column], views.weights[:, column]) for column in contexts),
         ]
+
+    def _of_contexts(self, views: Views, styles: Ints | None = None) -> Floats:
+        """The sum over the contexts of each view, (n, S), or of one style each, (n,)."""
+        total = np.zeros((len(views), self.n_styles) if styles is None else len(views))
+        for column in range(views.contexts.shape[1]):
+            found = self._looked_up("context", views.contexts[:, column], styles)
+            total += (views.weights[:, column] * found.T).T
+        return total
 
     def _context_code(self, name: str, *, learn: bool) -> int:
         if learn and len(self.contexts) < MAX_CONTEXT_GROUPS:

@@ -13,13 +13,13 @@ MERGE_RATIO = 8
 
 MAX_PENDING = 1024
 MAX_COMPARISONS = 1 << 18
-"""Events that wait before they should become a run, and how many of them are compared with what is asked at
-most: past that whoever asks makes the run."""
+"""Events that wait before they should become a run, and comparisons with what is asked that they may cost:
+past that whoever asks makes the run."""
 
 MAX_RUNS = 32
 """Runs past which whoever makes one merges them, too; up to there that is left to a thread beside."""
 
-MAX_UNSHARED = 1 << 13
+MAX_UNINDEXED = 1 << 13
 """Events of a run up to which its indexes of `SHARED` families, whose sums are at hand, are left to whoever
 asks about a moment before them: most runs are merged again before anybody does."""
 
@@ -46,7 +46,7 @@ class Merger:
         if self.waited is not None:
             tables.append(self.waited)
         merged = Run(EventTable.joined(tables), self.half_life_us)
-        is_small = len(merged) <= MAX_UNSHARED
+        is_small = len(merged) <= MAX_UNINDEXED
         for family in self.families:
             if not (is_small and family in SHARED):
                 merged.index(family)

@@ -62,7 +62,11 @@ class EventTable:
         )
 
     def between(self, family: "Family", keys: Ints) -> "EventTable":
-        """The events of which the key lies between the least and the greatest known one of `keys`."""
+        """The events of which the key lies between the least and the greatest of `keys` that are known.
+
+        Raises:
+            ValueError: none is.
+        """
         mine, known = keys_of(family, self.user, self.category, self.style), keys[keys >= 0]
         return self.take(np.flatnonzero((mine >= known.min()) & (mine <= known.max())))
 

@@ -99,6 +99,14 @@ def insert(
     connection.commit()
 
 
+def dirty_shop(connection: sa.Connection, *, seed: int, keys: bool) -> sa.MetaData:
+    """Tables with a corrupted log."""
+    metadata = tables(keys=keys)
+    metadata.create_all(connection)
+    insert(connection, metadata, rows_of(corrupt_log(seed), keys=keys))
+    return metadata
+
+
 def contents(connection: sa.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table of the rollup."""
     found = {}
@@ -148,9 +156,7 @@ def test_late_and_replayed_events_end_in_a_rebuilds_tables(
 
 def test_what_did_not_grow_is_not_read_again(connection: sa.Connection) -> None:
     """A night looks at the day that came, however long the log has become."""
-    metadata = tables(keys=True)
-    metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(5), keys=True))
+    metadata = dirty_shop(connection, seed=5, keys=True)
     rollup = Rollup(DEFINITION, LOGS)
     rollup.refresh(connection.engine)
     statements: list[str] = []
@@ -173,8 +179,6 @@ def test_what_did_not_grow_is_not_read_again(connection: sa.Connection) -> None:
 def test_postgresql_folds_a_day_without_comparing_each_user_with_each(empty_postgres_url: str) -> None:
     """It takes the sums of a day for few rows; ten times as many users would take a hundred times as long."""
     engine = sa.create_engine(empty_postgres_url)
-    metadata = tables(keys=True)
-    metadata.create_all(engine)
     plans: list[str] = []
 
     @sa.event.listens_for(engine, "before_cursor_execute")
@@ -184,7 +188,7 @@ def test_postgresql_folds_a_day_without_comparing_each_user_with_each(empty_post
             plans.append("\n".join(row[0] for row in cursor.fetchall()))
 
     with engine.connect() as connection:
-        insert(connection, metadata, rows_of(corrupt_log(5), keys=True))
+        dirty_shop(connection, seed=5, keys=True)
     Rollup(DEFINITION, LOGS).refresh(engine)
     engine.dispose()
     assert plans
@@ -195,9 +199,7 @@ def test_postgresql_folds_a_day_without_comparing_each_user_with_each(empty_post
 def test_totals_and_funnel_are_those_of_the_raw_logs(
     connection: sa.Connection, seed: int, keys: bool
 ) -> None:
-    metadata = tables(keys=keys)
-    metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(seed), keys=keys))
+    dirty_shop(connection, seed=seed, keys=keys)
     for cleaning in (
         Cleaning(bot_impressions=5),
         Cleaning(two_variants="first"),
@@ -235,9 +237,7 @@ def test_impressions_that_nobody_saw_are_in_the_funnel_whether_or_not_others_cou
 
 
 def test_days_alone_are_an_experiment_of_these_days(connection: sa.Connection) -> None:
-    metadata = tables(keys=True)
-    metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(21), keys=True))
+    dirty_shop(connection, seed=21, keys=True)
     rollup = Rollup(DEFINITION, LOGS)
     rollup.refresh(connection.engine)
     question = Question(("clicks", "impressions"))
@@ -283,9 +283,7 @@ def test_who_saw_two_variants_within_a_stretch_of_days_counts_in_none(
 def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
     connection: sa.Connection,
 ) -> None:
-    metadata = tables(keys=True)
-    metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(3), keys=True))
+    metadata = dirty_shop(connection, seed=3, keys=True)
     rollup = Rollup(DEFINITION, LOGS)
     rollup.refresh(connection.engine)
     shown = metadata.tables["impressions"]
@@ -304,9 +302,7 @@ def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
 def test_other_rules_for_rows_make_it_anew_and_other_rules_for_users_do_not(
     connection: sa.Connection,
 ) -> None:
-    metadata = tables(keys=True)
-    metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(4), keys=True))
+    dirty_shop(connection, seed=4, keys=True)
     assert Rollup(DEFINITION, LOGS).refresh(connection.engine).is_rebuilt
     assert not Rollup(DEFINITION, LOGS, Cleaning(two_variants="first")).refresh(connection.engine).is_rebuilt
     kept = Rollup(DEFINITION, LOGS, Cleaning(late="keep"))

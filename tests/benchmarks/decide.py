@@ -21,6 +21,7 @@ from typing import IO
 import numpy as np
 
 from personalize.data.records import ClickEvent
+from personalize.decisions import Decision
 from personalize.engine import Engine
 from personalize.features import Requests
 from personalize.knowledge import Knowledge
@@ -97,6 +98,7 @@ class Regulars:
     def __init__(self, engine: Engine, products: list[str]) -> None:
         self._engine, self._products = engine, products
         self._now, self._n_visits = datetime.now(UTC), 0
+        self._seen: list[Decision] = []
 
     def see(self, number: int) -> None:
         self._n_visits += 1

@@ -169,7 +169,7 @@ def test_a_run_made_beside_has_the_indexes_that_will_be_asked_for(monkeypatch: p
 @pytest.mark.usefixtures("small")
 def test_a_long_run_is_ready_for_questions_about_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pages at once may ask in another order than they came, and a long index takes seconds to make."""
-    monkeypatch.setattr(ledger_module, "MAX_UNSHARED", 3)
+    monkeypatch.setattr(ledger_module, "MAX_UNINDEXED", 3)
     ledger = Ledger(HALF_LIFE_US)
     ledger.expect(Family)
     for number in range(8):
