@@ -1,8 +1,8 @@
 """The tables that a rollup keeps beside the logs; made at the first refresh, thrown away at no loss.
 
 analytics_rollups      one row an experiment: what it was made with
-analytics_log_days     rows of each log on each day when it was last looked at
-analytics_dropped      rows that each rule dropped
+analytics_log_days     rows of each log on each day, and of impressions beside them, when last looked at
+analytics_dropped      rows that each rule dropped on each day and beside them; 0 is no rule
 analytics_user_days    one row a user, variant and day; the variant '' is the time before the start
 analytics_user_totals  one row a variant and user, with the pre-period beside it
 
