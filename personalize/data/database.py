@@ -223,9 +223,13 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, 
 
 @cache
 def _insert_new(dialect: str, table: Table, key: str) -> Any:
-    """Made once: every page asks for it, and making it costs as much as running it."""
-    statement = _insert(dialect)(table).on_conflict_do_nothing(index_elements=table.primary_key.columns)
-    return statement.returning(table.c[key])
+    """Made once: every batch of events asks for it, and making it costs as much as running it."""
+    return insert_if_new(dialect, table).returning(table.c[key])
+
+
+def insert_if_new(dialect: str, table: Table) -> Any:
+    """The statement that inserts rows, and passes over those whose primary key is there."""
+    return _insert(dialect)(table).on_conflict_do_nothing(index_elements=table.primary_key.columns)
 
 
 def upsert(

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
 from personalize.data.database import in_chunks, insert_new, table_of
 from personalize.data.identifiers import checked_id
+from personalize.data.prepared import Prepared
 from personalize.data.records import (
     ClickEvent,
     Event,
@@ -20,16 +24,17 @@ from personalize.data.records import (
     PurchaseEvent,
     ShownStyle,
 )
-from personalize.data.schema import Assignment, Click, Impression, Purchase, Slate, money_units
+from personalize.data.schema import Assignment, Base, Click, Impression, Purchase, Slate, money_units
 from personalize.data.users import ensure_users
 from personalize.errors import InvalidIdentifier
 
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_AHEAD = timedelta(days=1)
+MAX_ASKED = 512
+"""Products in one question for what was shown."""
+
 EXCLUDED_STYLES = "excluded_styles"
 """In the stored context of a slate: the styles that this shopper did not want to see."""
-
-_INSERT_SLATES, _INSERT_IMPRESSIONS = insert(table_of(Slate)), insert(table_of(Impression))
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -49,21 +54,14 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
     first_seen = min(request.now for request, _, _ in slates)
     ensure_users(session, (request.user_id for request, _, _ in slates), first_seen)
     connection = session.connection()
-    connection.execute(
-        _INSERT_SLATES,
-        [
-            {
-                "slate_id": slate_id,
-                "user_id": request.user_id,
-                "served_at": request.now,
-                "context": _context(request),
-            }
-            for request, slate_id, _ in slates
-        ],
+    _insertion(Slate, ("slate_id", "user_id", "served_at", "context"), connection.dialect).execute_many(
+        connection,
+        [(slate_id, request.user_id, request.now, _context(request)) for request, slate_id, _ in slates],
     )
     shown = [style for _, _, styles in slates for style in styles]
     if shown:
-        connection.execute(_INSERT_IMPRESSIONS, [_impression_row(style) for style in shown])
+        rows = [_impression_values(style) for style in shown]
+        _insertion(Impression, IMPRESSION_COLUMNS, connection.dialect).execute_many(connection, rows)
         _mark_exposures(session, shown)
 
 
@@ -73,12 +71,13 @@ def _context(request: PageRequest) -> dict[str, Any]:
     return {**request.context, **excluded}
 
 
-IMPRESSION_COLUMNS = tuple(table_of(Impression).columns.keys())
+@lru_cache
+def _insertion(model: type[Base], names: tuple[str, ...], dialect: Dialect) -> Prepared:
+    return Prepared(insert(table_of(model)), names, dialect)
+
+
+IMPRESSION_COLUMNS = tuple(field.name for field in fields(ShownStyle))
 _impression_values = attrgetter(*IMPRESSION_COLUMNS)
-
-
-def _impression_row(style: ShownStyle) -> dict[str, Any]:
-    return dict(zip(IMPRESSION_COLUMNS, _impression_values(style), strict=True))
 
 
 def _mark_exposures(session: Session, shown: Iterable[ShownStyle]) -> None:
@@ -223,24 +222,34 @@ def last_shown(
 ) -> dict[str, ShownStyle]:
     """The user's latest impression of each product, not before `since`; products not shown are missing."""
     latest: dict[str, ShownStyle] = {}
-    for chunk in in_chunks(product_ids):
-        asked = {"user_id": user_id, "product_ids": chunk, "since": since}
-        rows = session.connection().execute(_SHOWN_SINCE, asked).mappings()
-        latest.update((row["product_id"], ShownStyle(**row)) for row in rows)
+    connection = session.connection()
+    for chunk in in_chunks(product_ids, MAX_ASKED):
+        asked = chunk + chunk[-1:] * (_room_for(len(chunk)) - len(chunk))
+        query = _shown_since(len(asked), connection.dialect)
+        rows = query.fetch_all(connection, (user_id, since, *asked))
+        latest.update((one.product_id, one) for one in (ShownStyle(*row) for row in rows))
     return latest
 
 
-_shown = table_of(Impression).columns
-_SHOWN_SINCE = (
-    select(table_of(Impression))
-    .where(
-        _shown.user_id == bindparam("user_id"),
-        _shown.product_id.in_(bindparam("product_ids", expanding=True)),
-        _shown.shown_at >= bindparam("since"),
+def _room_for(n_products: int) -> int:
+    """The next power of two, so that there are few statements to make."""
+    return 1 << (n_products - 1).bit_length()
+
+
+@lru_cache
+def _shown_since(n_products: int, dialect: Dialect) -> Prepared:
+    columns = table_of(Impression).columns
+    wanted = [bindparam(f"product_{n}", type_=columns.product_id.type) for n in range(n_products)]
+    query = (
+        select(*(columns[name] for name in IMPRESSION_COLUMNS))
+        .where(
+            columns.user_id == bindparam("user_id"),
+            columns.shown_at >= bindparam("since"),
+            columns.product_id.in_(wanted),
+        )
+        .order_by(columns.shown_at, columns.impression_id)
     )
-    .order_by(_shown.shown_at, _shown.impression_id)
-)
-"""Made once: every page asks it, and making it costs as much as asking."""
+    return Prepared(query, ("user_id", "since", *(each.key for each in wanted)), dialect)
 
 
 def discard_slates(session: Session, *, since: datetime) -> int:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import CursorResult, Delete, delete, func, select
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
-from personalize.data.database import insert_new
+from personalize.data.database import insert_if_new, table_of
 from personalize.data.identifiers import checked_id
+from personalize.data.prepared import Prepared
 from personalize.data.schema import Assignment, Click, Impression, Purchase, Rating, Slate, User
 
 
@@ -19,7 +22,14 @@ def ensure_users(session: Session, user_ids: Iterable[str], now: datetime) -> No
     """
     # sorted, so that two processes that make the same users lock them in the same order
     distinct = sorted({checked_id("user_id", user_id) for user_id in user_ids})
-    insert_new(session, User, [{"user_id": user_id, "created_at": now} for user_id in distinct], "user_id")
+    if distinct:
+        connection = session.connection()
+        _insertion(connection.dialect).execute_many(connection, [(user_id, now) for user_id in distinct])
+
+
+@lru_cache
+def _insertion(dialect: Dialect) -> Prepared:
+    return Prepared(insert_if_new(dialect.name, table_of(User)), ("user_id", "created_at"), dialect)
 
 
 def erase_user(session: Session, user_id: str) -> int:

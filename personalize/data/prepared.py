@@ -1,0 +1,82 @@
+"""Statements that every page sends: compiled and typed once, then handed to the driver as they are.
+
+What SQLAlchemy does anew for each execution costs a page more than the database does.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy.engine import Dialect
+
+Values = Sequence[Any]
+
+
+class Prepared:
+    """A statement in the words of one dialect.
+
+    Args:
+        names: of its parameters, in the order in which their values will be given.
+        dialect: of the database that it is for.
+    Raises:
+        ValueError: the statement has other parameters.
+    """
+
+    def __init__(
+        self, statement: Insert | Update | Delete | Select[Any], names: Sequence[str], dialect: Dialect
+    ) -> None:
+        keys = None if isinstance(statement, Select) else list(names)
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
+        if compiled.binds.keys() != set(names):
+            raise ValueError(f"expected values of {sorted(compiled.binds)}, got {sorted(names)}")
+        self._text = str(compiled)
+        places = {name: place for place, name in enumerate(names)}
+        self._order = [places[name] for name in compiled.positiontup or ()]
+        self._names = tuple(names)
+        types = (compiled.binds[name].type.dialect_impl(dialect) for name in names)
+        self._bind = _converters(each.bind_processor(dialect) for each in types)
+        columns = statement.selected_columns if isinstance(statement, Select) else ()
+        self._dialect, self._read = dialect, [column.type.dialect_impl(dialect) for column in columns]
+        self._result: Converters | None = None
+
+    def execute(self, connection: Connection, values: Values) -> None:
+        """Run it once."""
+        connection.exec_driver_sql(self._text, self._arguments([values])[0])
+
+    def execute_many(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Run it for every row."""
+        connection.exec_driver_sql(self._text, self._arguments(rows))
+
+    def fetch_all(self, connection: Connection, values: Values) -> list[list[Any]]:
+        """The rows of a query."""
+        found = connection.exec_driver_sql(self._text, self._arguments([values])[0])
+        if self._result is None:  # what the driver gives of a type, its first answer says
+            codes = [column[1] for column in found.cursor.description]
+            pairs = zip(self._read, codes, strict=True)
+            self._result = _converters(each.result_processor(self._dialect, code) for each, code in pairs)
+        return _converted(found, self._result)
+
+    def _arguments(self, rows: Iterable[Values]) -> list[Any]:
+        """As the driver wants them: by place, or by name."""
+        converted = _converted(rows, self._bind)
+        if self._order:
+            return [tuple([row[place] for place in self._order]) for row in converted]
+        return [dict(zip(self._names, row, strict=True)) for row in converted]
+
+
+Converters = list[tuple[int, Callable[[Any], Any]]]
+
+
+def _converters(processors: Iterable[Callable[[Any], Any] | None]) -> Converters:
+    """Of the places whose values the driver does not take or give as they are."""
+    return [(place, convert) for place, convert in enumerate(processors) if convert is not None]
+
+
+def _converted(rows: Iterable[Values], converters: Converters) -> list[list[Any]]:
+    converted = []
+    for values in rows:
+        row = list(values)
+        for place, convert in converters:
+            row[place] = convert(row[place])
+        converted.append(row)
+    return converted
