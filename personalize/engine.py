@@ -22,7 +22,7 @@ from personalize.data.catalogue import (
     read_products,
     read_styles,
 )
-from personalize.data.database import open_database, reading, require_head
+from personalize.data.database import looking, open_database, reading, require_head
 from personalize.data.events import last_shown, record_events, record_slates
 from personalize.data.experiments import assign, forget_user, is_running, may_join, read_experiment
 from personalize.data.identifiers import checked_id, new_ids
@@ -249,10 +249,10 @@ class Engine:
         wanted = {product_id for page in pages for product_id in page.product_ids}
         if self._takes_any_product:
             self._take_products(pages)
-        with reading(self.database) as session:
-            products = self._shelf.find(session, wanted)
+        with looking(self.database) as connection:
+            products = self._shelf.find(connection, wanted)
             shown = [
-                last_shown(session, page.user_id, page.product_ids, since=page.now - self.settings.visit)
+                last_shown(connection, page.user_id, page.product_ids, since=page.now - self.settings.visit)
                 for page in pages
             ]
         kept = [

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from threading import Lock
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from personalize.data.catalogue import read_products_by_id
@@ -23,7 +24,7 @@ class Shelf:
         self._lock = Lock()
         self._kept: dict[str, tuple[float, CatalogueProduct]] = {}
 
-    def find(self, session: Session, product_ids: Iterable[str]) -> dict[str, CatalogueProduct]:
+    def find(self, connection: Connection, product_ids: Iterable[str]) -> dict[str, CatalogueProduct]:
         """The products with these ids; the database is asked for those not in mind alone.
 
         Raises:
@@ -39,7 +40,8 @@ class Shelf:
             else:
                 found[product_id] = product
         if missing:
-            read = read_products_by_id(session, missing)
+            with Session(connection) as session:
+                read = read_products_by_id(session, missing)
             self._keep(read)
             found |= read
         return found

@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
@@ -52,8 +52,8 @@ def record_slates(session: Session, slates: Sequence[ShownSlate]) -> None:
     if not slates:
         return
     first_seen = min(request.now for request, _, _ in slates)
-    ensure_users(session, (request.user_id for request, _, _ in slates), first_seen)
     connection = session.connection()
+    ensure_users(connection, (request.user_id for request, _, _ in slates), first_seen)
     _insertion(Slate, ("slate_id", "user_id", "served_at", "context"), connection.dialect).execute_many(
         connection,
         [(slate_id, request.user_id, request.now, _context(request)) for request, slate_id, _ in slates],
@@ -218,11 +218,10 @@ def _unless_overtaken(outcome: EventOutcome, stored: set[str]) -> EventOutcome:
 
 
 def last_shown(
-    session: Session, user_id: str, product_ids: Iterable[str], since: datetime
+    connection: Connection, user_id: str, product_ids: Iterable[str], since: datetime
 ) -> dict[str, ShownStyle]:
     """The user's latest impression of each product, not before `since`; products not shown are missing."""
     latest: dict[str, ShownStyle] = {}
-    connection = session.connection()
     for chunk in in_chunks(product_ids, MAX_ASKED):
         asked = chunk + chunk[-1:] * (_room_for(len(chunk)) - len(chunk))
         query = _shown_since(len(asked), connection.dialect)

@@ -270,7 +270,7 @@ def assign(
     ]
     if not rows:
         return known
-    ensure_users(session, (str(row["user_id"]) for row in rows), now)
+    ensure_users(session.connection(), (str(row["user_id"]) for row in rows), now)
     upsert(session, Assignment, rows, where=Assignment.version < experiment.version)
     return known | _stored(session, experiment, [str(row["user_id"]) for row in rows])
 

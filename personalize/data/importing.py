@@ -159,7 +159,9 @@ class _Importer:
         products = dict(zip(rows["product_id"], categories, strict=True))
         self.report.n_new_products += ensure_products(session, products, self.now)
         self.report.n_new_styles += ensure_styles(session, rows["style_id"].unique(), self.now)
-        ensure_users(session, rows["user_id"].unique(), rows["occurred_at"].min().to_pydatetime())
+        ensure_users(
+            session.connection(), rows["user_id"].unique(), rows["occurred_at"].min().to_pydatetime()
+        )
 
     def _event(self, row: Mapping[Any, Any]) -> Event:
         event_id, occurred_at = row["event_id"], row["occurred_at"].to_pydatetime()

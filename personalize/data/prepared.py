@@ -6,7 +6,7 @@ What SQLAlchemy does anew for each execution costs a page more than the database
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import Connection, Insert, Select
 from sqlalchemy.engine import Dialect
 
 Values = Sequence[Any]
@@ -22,9 +22,7 @@ class Prepared:
         ValueError: the statement has other parameters.
     """
 
-    def __init__(
-        self, statement: Insert | Update | Delete | Select[Any], names: Sequence[str], dialect: Dialect
-    ) -> None:
+    def __init__(self, statement: Insert | Select[Any], names: Sequence[str], dialect: Dialect) -> None:
         keys = None if isinstance(statement, Select) else list(names)
         compiled = statement.compile(dialect=dialect, column_keys=keys)
         if compiled.binds.keys() != set(names):
@@ -38,10 +36,6 @@ class Prepared:
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         self._dialect, self._read = dialect, [column.type.dialect_impl(dialect) for column in columns]
         self._result: Converters | None = None
-
-    def execute(self, connection: Connection, values: Values) -> None:
-        """Run it once."""
-        connection.exec_driver_sql(self._text, self._arguments([values])[0])
 
     def execute_many(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Run it for every row."""

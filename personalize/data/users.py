@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import CursorResult, Delete, delete, func, select
+from sqlalchemy import Connection, CursorResult, Delete, delete, func, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from personalize.data.prepared import Prepared
 from personalize.data.schema import Assignment, Click, Impression, Purchase, Rating, Slate, User
 
 
-def ensure_users(session: Session, user_ids: Iterable[str], now: datetime) -> None:
+def ensure_users(connection: Connection, user_ids: Iterable[str], now: datetime) -> None:
     """Make the users that are not there yet.
 
     Raises:
@@ -23,7 +23,6 @@ def ensure_users(session: Session, user_ids: Iterable[str], now: datetime) -> No
     # sorted, so that two processes that make the same users lock them in the same order
     distinct = sorted({checked_id("user_id", user_id) for user_id in user_ids})
     if distinct:
-        connection = session.connection()
         _insertion(connection.dialect).execute_many(connection, [(user_id, now) for user_id in distinct])
 
 

@@ -4,7 +4,7 @@ import pytest
 from factories import make_product
 from sqlalchemy import Engine, update
 
-from personalize.data.database import reading, writing
+from personalize.data.database import looking, writing
 from personalize.data.schema import Product
 from personalize.errors import UnknownProduct
 from personalize.shelf import KEPT_SECONDS, Shelf
@@ -15,8 +15,8 @@ def test_a_change_is_seen_once_what_is_in_mind_is_old(engine: Engine) -> None:
     shelf = Shelf(clock=lambda: now[0])
 
     def category() -> str:
-        with reading(engine) as session:
-            return shelf.find(session, ["mug-01"])["mug-01"].category
+        with looking(engine) as connection:
+            return shelf.find(connection, ["mug-01"])["mug-01"].category
 
     with writing(engine) as session:
         make_product(session, "mug-01", category="mug")
@@ -31,9 +31,9 @@ def test_a_change_is_seen_once_what_is_in_mind_is_old(engine: Engine) -> None:
 
 def test_a_product_that_is_not_there_is_looked_for_again(engine: Engine) -> None:
     shelf = Shelf()
-    with reading(engine) as session, pytest.raises(UnknownProduct, match="mug-02"):
-        shelf.find(session, ["mug-02"])
+    with looking(engine) as connection, pytest.raises(UnknownProduct, match="mug-02"):
+        shelf.find(connection, ["mug-02"])
     with writing(engine) as session:
         make_product(session, "mug-02")
-    with reading(engine) as session:
-        assert list(shelf.find(session, ["mug-02"])) == ["mug-02"]
+    with looking(engine) as connection:
+        assert list(shelf.find(connection, ["mug-02"])) == ["mug-02"]

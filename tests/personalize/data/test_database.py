@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from factories import NOW, make_user
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from personalize.data import database
 from personalize.data.database import (
     insert_new,
     is_unavailable,
+    looking,
     open_database,
     reading,
     upsert,
@@ -139,6 +140,24 @@ def test_a_reading_session_sees_one_state(engine: Engine) -> None:
             make_user(writer, "ada")
         assert session.scalar(select(func.count()).select_from(User)) == 0
     assert count_users(engine) == 1
+
+
+def test_a_look_sees_what_is_committed_by_then_and_changes_nothing(engine: Engine) -> None:
+    users = select(func.count()).select_from(User)
+    with looking(engine) as connection:
+        assert connection.scalar(users) == 0
+        with writing(engine) as writer:
+            make_user(writer, "ada")
+        assert connection.scalar(users) == 1
+    forbidden = pytest.raises((DBAPIError, DatabaseUnavailable), match=r"readonly|read-only")
+    with forbidden, looking(engine) as connection:
+        connection.execute(delete(User))
+    with reading(engine) as session:  # on the same connection of the pool
+        assert session.scalar(users) == 1
+        with writing(engine) as writer:
+            make_user(writer, "grace")
+        assert session.scalar(users) == 1
+    assert count_users(engine) == 2
 
 
 def test_references_must_point_to_something(engine: Engine) -> None:

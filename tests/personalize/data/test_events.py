@@ -73,7 +73,7 @@ def test_a_slate_is_stored_with_its_impressions(shop: Engine) -> None:
     with reading(shop) as session:
         slate = session.get_one(Slate, "s")
         assert (slate.user_id, slate.served_at, slate.context) == ("ada", NOW, {"device": "phone"})
-        assert list(last_shown(session, "ada", products, NOW).values()) == shown
+        assert list(last_shown(session.connection(), "ada", products, NOW).values()) == shown
 
 
 def test_many_slates_go_in_together_and_their_users_are_made(shop: Engine) -> None:
@@ -274,9 +274,9 @@ def test_last_shown_is_the_latest_of_each_product_within_the_visit(shop: Engine)
         [latest] = make_slate(session, "ada", [one], shown_at=NOW - timedelta(minutes=10), style_id="woodcut")
         [edge] = make_slate(session, "ada", [two], shown_at=NOW - timedelta(minutes=30))
         make_slate(session, "grace", [one, two, three], shown_at=NOW)
-        found = last_shown(session, "ada", [one, two, three], NOW - timedelta(minutes=30))
+        found = last_shown(session.connection(), "ada", [one, two, three], NOW - timedelta(minutes=30))
         assert found == {one: latest, two: edge}
-        assert last_shown(session, "ada", [], NOW) == {}
+        assert last_shown(session.connection(), "ada", [], NOW) == {}
 
 
 def test_an_event_of_an_unknown_kind_of_id_leaves_the_session_usable(shop: Engine) -> None:

@@ -68,7 +68,7 @@ def rows_that_mention(session: Session, needle: str) -> Iterator[str]:
 def test_new_users_are_made_and_known_ones_left_alone(engine: Engine) -> None:
     with writing(engine) as session:
         make_user(session, "ada")
-        ensure_users(session, ["grace", "ada", "grace", "Zoë"], NOW.replace(year=2030))
+        ensure_users(session.connection(), ["grace", "ada", "grace", "Zoë"], NOW.replace(year=2030))
         created = {user.user_id: user.created_at for user in session.scalars(select(User))}
     assert created["ada"] == NOW
     assert {user for user, at in created.items() if at.year == 2030} == {"grace", "Zoë"}
@@ -76,7 +76,7 @@ def test_new_users_are_made_and_known_ones_left_alone(engine: Engine) -> None:
 
 def test_a_bad_id_stores_nobody(engine: Engine) -> None:
     with pytest.raises(InvalidIdentifier), writing(engine) as session:
-        ensure_users(session, ["ada", "nul\0"], NOW)
+        ensure_users(session.connection(), ["ada", "nul\0"], NOW)
     with reading(engine) as session:
         assert session.scalars(select(User)).all() == []
 
