@@ -160,18 +160,16 @@ class Chooser:
         return self._knowledge.frame(requests, beliefs_only=not needs_all), request
 
     def _allowed(self, wants: Sequence[Want], frame: FeatureFrame) -> NDArray[np.bool_]:
-        return np.array(
-            [
-                self._rules.allowed(
-                    frame.style_ids,
-                    want.product.product_id,
-                    want.product.category,
-                    want.page.now,
-                    want.page.excluded_styles,
+        """What each want may be shown, (N, K + 1); products differ only where there are rules."""
+        masks: dict[tuple[int, str], NDArray[np.bool_]] = {}
+        keys = [(id(want.page), want.product.product_id if self._rules.rules else "") for want in wants]
+        for key, want in zip(keys, wants, strict=True):
+            if key not in masks:
+                page, product = want.page, want.product
+                masks[key] = self._rules.allowed(
+                    frame.style_ids, product.product_id, product.category, page.now, page.excluded_styles
                 )
-                for want in wants
-            ]
-        )
+        return np.array([masks[key] for key in keys])
 
     def _draw(
         self,

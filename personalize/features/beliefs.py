@@ -223,7 +223,7 @@ class Beliefs:
         """Learn that these showings, as they were shown, were clicked at `at_us`."""
         self.settle()
         for level, groups, x in self._groups(views, np.log1p(positions)):
-            self._levels[level].add(groups, styles, views.at_us, precision=0.0, information=x)
+            self._levels[level].add(groups, styles, views.at_us, information=x)
         self._lag += np.maximum(at_us - views.at_us, 0).sum(), len(views)
         self._count(0, at_us, is_event=True)
 
@@ -231,7 +231,7 @@ class Beliefs:
         """Learn that these showings led to a purchase: more of the user's taste."""
         self.settle()
         bonus = np.full(len(views), PURCHASE_CLICKS)
-        self._levels["user"].add(views.users, styles, views.at_us, precision=0.0, information=bonus)
+        self._levels["user"].add(views.users, styles, views.at_us, information=bonus)
 
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user."""
@@ -358,6 +358,8 @@ def _alike(contexts: Sequence[Mapping[str, object]], at_us: Ints) -> tuple[Ints,
 
     In the order of their first, so that codes are given in the order of arrival.
     """
+    if all(each is contexts[0] for each in contexts) and (at_us == at_us[:1]).all():  # one page
+        return np.zeros(min(len(at_us), 1), dtype=np.int64), np.zeros(len(at_us), dtype=np.int64)
     kind = np.fromiter(map(id, contexts), dtype=np.int64, count=len(contexts)) * N_MOMENTS + moment_kinds(
         at_us
     )

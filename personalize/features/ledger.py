@@ -95,7 +95,10 @@ class Ledger:
     def tally(self, family: Family, user: Ints, category: Ints, style: Ints, at_us: Ints) -> Tally:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
         self._families[family] = None
-        keys, moments = np.broadcast_arrays(keys_of(family, user, category, style), at_us)
+        keys = keys_of(family, user, category, style)
+        moments = at_us + np.zeros(keys.shape, dtype=np.int64)  # cheaper than broadcasting them
+        if keys.shape != moments.shape:
+            keys = np.broadcast_to(keys, moments.shape)
         flat_keys, flat_moments = keys.ravel(), moments.ravel()
         self._hand_over()
         tally = self._running.tally(family, flat_keys, flat_moments)

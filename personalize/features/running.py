@@ -80,16 +80,18 @@ class _Sums:
     def add(self, keys: Ints, kind: Ints, at_us: Ints, weight: Floats, fading: float) -> None:
         """Let what is there fade, and add events of known keys, (n,)."""
         known = keys >= 0
-        keys, kind, at_us, weight = keys[known], kind[known], at_us[known], weight[known]
-        distinct, place = np.unique(keys, return_inverse=True)
-        row = np.array([self._rows.setdefault(key, len(self._rows)) for key in distinct.tolist()], np.int64)
-        self._reserve(len(self._rows))
-        tally, row = self._tally, row[place]
+        if not known.all():
+            keys, kind, at_us, weight = keys[known], kind[known], at_us[known], weight[known]
+        rows = self._rows
+        row = np.array([rows.setdefault(key, len(rows)) for key in keys.tolist()], np.int64)
+        self._reserve(len(rows))
+        tally = self._tally
         tally.amounts *= fading
-        np.add.at(tally.amounts, (row, kind), weight)
-        np.add.at(tally.counts, (row, kind), 1)
+        place = row * len(Kind) + kind
+        np.add.at(tally.amounts.reshape(-1), place, weight)
+        np.add.at(tally.counts.reshape(-1), place, 1)
         seen = kind <= Kind.CLICKED
-        np.maximum.at(tally.last_us, (row[seen], kind[seen]), at_us[seen])
+        np.maximum.at(tally.last_us.reshape(-1), (row * 2 + kind)[seen], at_us[seen])
 
     def tally(self, keys: Ints, at_us: Ints, as_of_us: int, half_life_us: float) -> Tally:
         row = np.array([*map(self._rows.get, keys.tolist(), repeat(-1))], dtype=np.int64)

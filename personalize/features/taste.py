@@ -67,6 +67,8 @@ def _told(clicks: Floats, expected: Floats) -> Ints:
     """
     tells = (clicks > 0) | (expected > 0)
     width = int(tells.sum(axis=1).max(initial=0))
+    if not width:
+        return np.zeros((len(clicks), 0), dtype=np.int64)
     told: Ints = np.argsort(~tells, axis=1, kind="stable")[:, :width]
     return told
 
