@@ -1,6 +1,6 @@
 """From what is known and what may be shown to one style per product, and why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -141,20 +141,13 @@ class Chooser:
 
     def _frame(self, wants: Sequence[Want]) -> tuple[FeatureFrame, list[int]]:
         """Features of the distinct requests, and which of them each want is."""
-        place: dict[tuple[int, str], int] = {}
-        first: list[Want] = []
-        request = []
-        for want in wants:
-            key = (id(want.page), want.product.category)
-            if key not in place:
-                place[key] = len(first)
-                first.append(want)
-            request.append(place[key])
+        first, request = _alike([(id(want.page), want.product.category) for want in wants])
+        distinct = [wants[n] for n in first]
         requests = Requests.of(
-            [want.page.user_id for want in first],
-            [want.product.category for want in first],
-            [want.page.now for want in first],
-            [want.page.context for want in first],
+            [want.page.user_id for want in distinct],
+            [want.product.category for want in distinct],
+            [want.page.now for want in distinct],
+            [want.page.context for want in distinct],
         )
         needs_all = self._knowledge.ranker is not None or any(want.policy in BY_FEATURES for want in wants)
         return self._knowledge.frame(requests, beliefs_only=not needs_all), request
@@ -187,10 +180,12 @@ class Chooser:
         chosen: dict[int, Choice] = {}
         for policy in sorted({wants[row].policy for row in rows}):
             mine = [row for row in rows if wants[row].policy == policy]
-            requests = [request[row] for row in mine]
+            first, place = _alike([(request[row], allowed[row].tobytes()) for row in mine])
+            of_plan = [mine[n] for n in first]
+            requests = [request[row] for row in of_plan]
             ranker = scored and Scored(scored.model_version, scored.scores[requests].ravel())
-            plan = self._plan(policy, frame.take(requests), ranker, allowed[mine])
-            for n, (row, k) in enumerate(zip(mine, plan.draw(rng).tolist(), strict=True)):
+            plan = self._plan(policy, frame.take(requests), ranker, allowed[of_plan])
+            for row, n, k in zip(mine, place, plan.draw(rng, place).tolist(), strict=True):
                 chosen[row] = Choice(
                     plan.style_ids[k],
                     float(plan.propensities[n, k]),
@@ -241,3 +236,13 @@ class Chooser:
         self, policy: str, frame: FeatureFrame, ranker: Scorer | None, allowed: NDArray[np.bool_] | None
     ) -> Plan:
         return plan_styles(policy, frame, ranker=ranker, exploration=self._exploration, allowed=allowed)
+
+
+def _alike(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
+    """Where each distinct key first stands, and which of those each key is."""
+    place: dict[Hashable, int] = {}
+    first: list[int] = []
+    for n, key in enumerate(keys):
+        if place.setdefault(key, len(first)) == len(first):
+            first.append(n)
+    return first, [place[key] for key in keys]

@@ -130,11 +130,8 @@ def writing(engine: Engine) -> Iterator[Session]:
     Raises:
         DatabaseUnavailable: locked for longer than the busy timeout, disk full, server gone.
     """
-    with (
-        _answering(engine),
-        Session(_with_access(engine, "write"), expire_on_commit=False) as session,
-        session.begin(),
-    ):
+    with _answering(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+        session.connection(execution_options=_access(engine, "write"))
         yield session
 
 
@@ -145,7 +142,11 @@ def reading(engine: Engine) -> Iterator[Session]:
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    with _answering(engine), Session(_with_access(engine, "read"), expire_on_commit=False) as session:
+    options = _access(engine, "read")
+    with (
+        _answering(engine),
+        Session(engine.execution_options(**options), expire_on_commit=False) as session,
+    ):
         yield session
 
 
@@ -156,8 +157,8 @@ def looking(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    with _answering(engine), _with_access(engine, "look").connect() as connection:
-        yield connection
+    with _answering(engine), engine.connect() as connection:
+        yield connection.execution_options(**_access(engine, "look"))
 
 
 def tidy_up(engine: Engine) -> None:
@@ -175,11 +176,12 @@ def tidy_up(engine: Engine) -> None:
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def _with_access(engine: Engine, access: Literal["read", "look", "write"]) -> Engine:
+def _access(engine: Engine, access: Literal["read", "look", "write"]) -> dict[str, Any]:
+    """Execution options of a connection for this."""
     if engine.dialect.name == "postgresql" and access != "write":
         level = "REPEATABLE READ" if access == "read" else "READ COMMITTED"
-        return engine.execution_options(postgresql_readonly=True, isolation_level=level)
-    return engine.execution_options(**{_ACCESS: access})
+        return {"postgresql_readonly": True, "isolation_level": level}
+    return {_ACCESS: access}
 
 
 @contextmanager
@@ -351,7 +353,8 @@ def migration_connection(url: str) -> Iterator[Connection]:
     """
     engine = open_database(url)
     try:
-        with _answering(engine), _with_access(engine, "write").connect() as connection:
+        with _answering(engine), engine.connect() as connection:
+            connection.execution_options(**_access(engine, "write"))
             if engine.dialect.name == "sqlite":
                 connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
             with connection.begin():

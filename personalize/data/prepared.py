@@ -67,10 +67,16 @@ def _converters(processors: Iterable[Callable[[Any], Any] | None]) -> Converters
 
 
 def _converted(rows: Iterable[Values], converters: Converters) -> list[list[Any]]:
-    converted = []
-    for values in rows:
-        row = list(values)
-        for place, convert in converters:
-            row[place] = convert(row[place])
-        converted.append(row)
+    """The rows with those values converted; one that stands in row after row, such as a time, is so once."""
+    converted = [list(values) for values in rows]
+    for place, convert in converters:
+        last: Any = _NOTHING
+        for row in converted:
+            if row[place] is not last:
+                last = row[place]
+                made = convert(last)
+            row[place] = made
     return converted
+
+
+_NOTHING = object()

@@ -1,5 +1,6 @@
 """The policies that an experiment can name, and what each would show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,9 @@ class Plan:
     propensities: Floats
     model_versions: tuple[str, ...]
 
-    def draw(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """One style per request, (N,), as indexes of `style_ids`."""
-        return sample(self.propensities, rng)
+    def draw(self, rng: np.random.Generator, requests: Sequence[int] | None = None) -> NDArray[np.intp]:
+        """One style per request, as indexes of `style_ids`; or for each of these, of which any may recur."""
+        return sample(self.propensities if requests is None else self.propensities[requests], rng)
 
 
 def is_policy(name: str) -> bool:
