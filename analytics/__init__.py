@@ -14,6 +14,7 @@ from analytics.corrections import adjust
 from analytics.cuped import VariantEstimate, estimate_variants
 from analytics.errors import AnalyticsError
 from analytics.guardrails import NonInferiority, noninferiority
+from analytics.measures import Measure
 from analytics.metrics import CTR, Covariate, Metric
 from analytics.novelty import Novelty, novelty, trend_units
 from analytics.off_policy import PolicyUplift, PolicyValue, policy_uplift, policy_value
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from analytics.experiment import OBF as OBF
     from analytics.experiment import Experiment as Experiment
     from analytics.frames import Tables as Tables
-    from analytics.outcome import Measure as Measure
     from analytics.outcome import Result as Result
     from analytics.reading import Database as Database
     from analytics.rollup import Rollup as Rollup
@@ -45,7 +45,6 @@ _LATER = {
     "Database": "reading",
     "Definition": "definition",
     "Experiment": "experiment",
-    "Measure": "outcome",
     "Result": "outcome",
     "Rollup": "rollup",
     "Tables": "frames",

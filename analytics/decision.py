@@ -9,7 +9,8 @@ from analytics.conclusion import p_words, split_sentence
 from analytics.wording import amount, confidence, percent, percent_span, quoted, signed_amount, signed_span
 
 if TYPE_CHECKING:
-    from analytics.outcome import Effect, Measure, Result
+    from analytics.measures import Measure
+    from analytics.outcome import Effect, Result
 
 Verdict = Literal["do not trust", "ship", "do not ship", "wait"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.errors import InvalidDefinition, UnreadableSource
-from analytics.metrics import Metric
+from analytics.measures import Measure
 
 DAY = timedelta(days=1)
 CTR_TEXT = "ctr=clicks/impressions"
@@ -30,7 +30,8 @@ class Definition:
         layer_start: first bucket of the layer's draw that belongs to this experiment.
         started_at, stopped_at: events outside [started_at, stopped_at) do not count; None is open.
         attribution: how long after its impression a click or purchase counts.
-        goals, guardrails: metrics as `name=numerator/denominator`; the first goal decides.
+        goals, guardrails: metrics as `name=numerator/denominator`, with `-` before the numerator where an
+            increase is bad; the first goal decides. A guardrail may end in its margin, such as `:0.02`.
         pre_period: how far before the start behaviour is used to sharpen the comparison (CUPED).
     Raises:
         InvalidDefinition: a value that cannot be; the sentence says which and what would be right.
@@ -80,21 +81,30 @@ class Definition:
             (self.attribution > timedelta(0), "the attribution window must be longer than nothing"),
             (self.pre_period >= timedelta(0), "the pre-period cannot be shorter than nothing"),
             (bool(self.goals), "an experiment needs a goal metric, such as ctr=clicks/impressions"),
-            (self._metrics_read(), "every metric reads name=numerator/denominator"),
+            (
+                self._measures_read(),
+                "every metric reads name=numerator/denominator, under a name of its own",
+            ),
         ]
 
     def _ends_after_start(self) -> bool:
         return bool(self.started_at and self.stopped_at and self.stopped_at > self.started_at)
 
-    def _metrics_read(self) -> bool:
+    def _measures_read(self) -> bool:
         try:
-            return len(self.metrics()) == len({*self.goals, *self.guardrails})
+            return len(self.measures()) == len({*self.goals, *self.guardrails})
         except ValueError:
             return False
 
-    def metrics(self) -> dict[str, Metric]:
-        """Every metric by name, the goals first."""
-        return {m.name: m for m in map(Metric.parse, (*self.goals, *self.guardrails))}
+    def measures(self) -> list[Measure]:
+        """What it is judged by, the goals first; a guardrail that is a goal as well is a goal."""
+        found: dict[str, Measure] = {}
+        for measure in (
+            *map(Measure.parse, self.goals),
+            *(Measure.parse(text, "guardrail") for text in self.guardrails),
+        ):
+            found.setdefault(measure.metric.name, measure)
+        return list(found.values())
 
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON; what `parse_definition` reads."""

@@ -23,8 +23,9 @@ from analytics.definition import Definition
 from analytics.errors import InsufficientData, InvalidRequest, UnknownVariant
 from analytics.grouped import Group, Question, merged
 from analytics.guardrails import NonInferiority, noninferiority
+from analytics.measures import Measure
 from analytics.metrics import CTR, Metric
-from analytics.outcome import Effect, Measure, Result, Segment
+from analytics.outcome import Effect, Result, Segment
 from analytics.ratio import Estimate
 from analytics.reading import Data, Source, read_source
 from analytics.results import Comparison
@@ -61,8 +62,8 @@ class Experiment:
     Args:
         name: as the database knows it.
         source: a database, files or data frames, units, or sums by variant.
-        metrics: `Metric`s, `Measure`s (a metric with a role) or text such as "ctr=clicks/impressions";
-            without any, those of the definition, or click-through.
+        metrics: `Metric`s, `Measure`s (a metric with a role) or text such as "ctr=clicks/impressions", with
+            `-` where an increase is bad; without any, those of the definition, or click-through.
         control: by default the variant `control`, or else `original`.
         plan: planned shares by variant; by default those of the definition.
         definition: by default the one that the database holds.
@@ -189,8 +190,8 @@ class Experiment:
         return data if self.definition is None else replace(data, definition=self.definition)
 
     def _measures(self, definition: Definition | None) -> list[Measure]:
-        given: Iterable[Metric | Measure | str] = self.metrics or _of_definition(definition)
-        measures = [m if isinstance(m, Measure) else Measure(_metric(m)) for m in given]
+        by_definition = [Measure(CTR)] if definition is None else definition.measures()
+        measures = [_measure(given) for given in self.metrics or by_definition]
         names = [m.metric.name for m in measures]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -213,19 +214,13 @@ def default_control(names: Iterable[str]) -> str:
     raise UnknownVariant(CONTROL_NAMES[0], known)
 
 
-def _of_definition(definition: Definition | None) -> list[Metric | Measure | str]:
-    if definition is None:
-        return [CTR]
-    metrics = definition.metrics()
-    n_goals = len(definition.goals)
-    return [Measure(m, "goal" if i < n_goals else "guardrail") for i, m in enumerate(metrics.values())]
-
-
-def _metric(text: Metric | str) -> Metric:
-    if isinstance(text, Metric):
-        return text
+def _measure(given: Metric | Measure | str) -> Measure:
+    if isinstance(given, Measure):
+        return given
+    if isinstance(given, Metric):
+        return Measure(given)
     try:
-        return Metric.parse(text)
+        return Measure.parse(given)
     except ValueError as error:
         raise InvalidRequest(str(error)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from analytics.bayes import Posterior
 from analytics.cleaning import Cleaning, Funnel
@@ -13,6 +13,7 @@ from analytics.corrections import Correction
 from analytics.decision import Decision, decide
 from analytics.errors import UnknownVariant
 from analytics.guardrails import NonInferiority
+from analytics.measures import Measure
 from analytics.metrics import Metric
 from analytics.novelty import Novelty, Since, Trends, novelty
 from analytics.ratio import Interval
@@ -23,28 +24,6 @@ from analytics.srm import SampleRatio, SampleRatioBy, sample_ratio_by
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Role = Literal["goal", "guardrail", "secondary"]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A metric and what it is for.
-
-    Attributes:
-        role: a `goal` decides, a `guardrail` must not get worse, a `secondary` metric explains.
-        margin: the share of the control by which a guardrail may be worse. With one, a variant is shipped
-            only when it is shown to stay within it; without, when no harm is shown.
-        increase_is_good: False for a metric such as latency.
-        cap: the share of all users, such as 0.999, above whose quantile a numerator counts as that quantile
-            (winsorised); None for no cap.
-    """
-
-    metric: Metric
-    role: Role = "goal"
-    margin: float = 0.0
-    increase_is_good: bool = True
-    cap: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from analytics.commands.options import Where, asks_where, read_metrics, split
+from analytics.commands.options import Where, asks_where, read_measures, split
 from analytics.errors import InvalidRequest, UnknownVariant, UnreadableSource
 
 if TYPE_CHECKING:
     from analytics.experiment import Experiment, LookPlan
-    from analytics.outcome import Measure, Result
+    from analytics.measures import Measure
+    from analytics.outcome import Result
 
 Control = Annotated[str | None, typer.Option(help="Default: the variant `control`, else `original`.")]
 Metrics = Annotated[
@@ -23,8 +24,8 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="NAME=A/B",
-        help="Sum of A over sum of B; B may be `users`. Repeat for more; the first is the goal. "
-        "Default: those of the definition, else ctr=clicks/impressions.",
+        help="Sum of A over sum of B; B may be `users`. Write -A/B where an increase is bad. Repeat for "
+        "more; the first is the goal. Default: those of the definition, else ctr=clicks/impressions.",
     ),
 ]
 Guardrails = Annotated[
@@ -252,8 +253,8 @@ def _look_at(where: Where, segment: Sequence[str] | None) -> Result:
 
     It asks for no quantity, so that users and variants are all that the data must have.
     """
+    from analytics.measures import Measure
     from analytics.metrics import USERS, Metric
-    from analytics.outcome import Measure
 
     nothing = [Measure(Metric(USERS, USERS, USERS))]
     try:
@@ -300,32 +301,9 @@ def _measures(
     cap: float | None,
 ) -> list[Measure]:
     """What the options ask for; without any, nothing, which leaves it to the definition."""
-    from analytics.outcome import Measure
-
     goals = metric or (["ctr=clicks/impressions"] if covariate or guardrail or cap else None)
-    measures = [Measure(found, cap=cap) for found in read_metrics(goals, covariate)]
-    return measures + [_guardrail(text) for text in guardrail or ()]
-
-
-def _guardrail(text: str) -> Measure:
-    from analytics.outcome import Measure
-
-    spec, _, margin = text.partition(":")
-    is_bad = spec.startswith("-") or "=-" in spec
-    [metric] = read_metrics([spec.replace("=-", "=").removeprefix("-")], None)
-    return Measure(metric, "guardrail", _margin(text, margin), increase_is_good=not is_bad)
-
-
-def _margin(text: str, margin: str) -> float:
-    try:
-        share = float(margin or 0)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < 1:
-        raise InvalidRequest(
-            f"--guardrail {text}: a margin is a share of at least 0 and below 1, such as 0.02"
-        )
-    return share
+    measures = [replace(found, cap=cap) for found in read_measures(goals, covariate)]
+    return measures + read_measures(guardrail, None, "guardrail")
 
 
 def _look(text: str) -> LookPlan:

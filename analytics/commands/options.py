@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from analytics.errors import InvalidRequest
-from analytics.metrics import Covariate, Metric
+from analytics.measures import Measure, Role
+from analytics.metrics import Covariate
 
 if TYPE_CHECKING:
     from analytics.cleaning import Cleaning
@@ -210,7 +211,9 @@ def asks_where(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def read_metrics(texts: Sequence[str] | None, covariates: Sequence[str] | None) -> list[Metric]:
+def read_measures(
+    texts: Sequence[str] | None, covariates: Sequence[str] | None, role: Role = "goal"
+) -> list[Measure]:
     """The metrics of the options, each with the covariates.
 
     Raises:
@@ -218,9 +221,10 @@ def read_metrics(texts: Sequence[str] | None, covariates: Sequence[str] | None) 
     """
     try:
         adjusting = tuple(Covariate.parse(text) for text in covariates or ())
-        return [replace(Metric.parse(text), covariates=adjusting) for text in texts or ()]
+        measures = [Measure.parse(text, role) for text in texts or ()]
     except ValueError as error:
         raise InvalidRequest(str(error)) from error
+    return [replace(m, metric=replace(m.metric, covariates=adjusting)) for m in measures]
 
 
 def split(text: str, separator: str, option: str) -> tuple[str, str]:

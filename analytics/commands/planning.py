@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from analytics.commands.comparison import Alpha, AsJson, Covariates
-from analytics.commands.options import Where, asks_where, read_metrics
+from analytics.commands.options import Where, asks_where, read_measures
 from analytics.errors import InvalidRequest, UnknownVariant
 
 
@@ -40,7 +40,7 @@ def power(
         raise InvalidRequest("an experiment needs users; ask for at least 1")
     if 0 in (uplift or ()):
         raise InvalidRequest("an uplift of 0 can never be found; ask for one above or below it")
-    [wanted] = read_metrics([metric], covariate)
+    wanted = read_measures([metric], covariate)[0].metric
     data = read_source(
         where.source(), where.experiment or "", Question(wanted.columns), where.cleaning(), None
     )

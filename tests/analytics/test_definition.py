@@ -56,7 +56,15 @@ def test_the_salt_is_the_name_unless_it_is_given() -> None:
 
 
 def test_the_goals_come_first_among_the_metrics() -> None:
-    assert list(EXPECTED.metrics()) == ["ctr", "spend"]
+    assert [m.metric.name for m in EXPECTED.measures()] == ["ctr", "spend"]
+
+
+def test_a_guardrail_says_its_good_side_and_its_margin_in_its_text() -> None:
+    definition = Definition("demo", {"a": 1.0}, guardrails=("late=-returns/users:0.1", "spend=revenue/users"))
+    goal, late, spend = definition.measures()
+    assert (goal.role, late.role, spend.role) == ("goal", "guardrail", "guardrail")
+    assert (late.metric.numerator, late.margin, late.increase_is_good) == ("returns", 0.1, False)
+    assert (spend.margin, spend.increase_is_good) == (0.0, True)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +81,8 @@ def test_the_goals_come_first_among_the_metrics() -> None:
         ({"started_at": "2026-03-02T00:00:00Z", "stopped_at": "2026-03-01T00:00:00Z"}, "later than"),
         ({"goals": []}, "needs a goal"),
         ({"goals": ["clicks"]}, "name=numerator/denominator"),
+        ({"goals": ["a=clicks/users", "a=orders/users"]}, "a name of its own"),
+        ({"guardrails": ["a=clicks/users:2"]}, "name=numerator/denominator"),
         ({"version": 0}, "counts from 1"),
         ({"started": "2026-03-01T00:00:00Z"}, "no setting 'started'"),
     ],

@@ -83,6 +83,22 @@ def test_a_guardrail_is_read_with_its_margin_and_its_good_side(
         assert found["noninferiority"]["increase_is_good"] is increase_is_good
 
 
+@pytest.mark.parametrize(("text", "verdict"), [("clicks/users", "ship"), ("-clicks/users", "do not ship")])
+def test_a_goal_of_which_less_is_better_is_written_with_a_minus(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    text: str,
+    verdict: str,
+) -> None:
+    units = simulate_units(np.random.default_rng(0), 4000, {"control": 0.05, "new": 0.15})
+    frame = pd.DataFrame({"user": units.user, "variant": units.variant, **units.columns})
+    frame.to_parquet(tmp_path / "t.parquet")
+    source = ("--totals", str(tmp_path / "t.parquet"))
+    assert run(monkeypatch, "compare", *source, "--metric", text, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["decision"]["verdict"] == verdict
+
+
 def test_a_margin_that_is_no_share_is_refused_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], totals: Path
 ) -> None:
