@@ -26,6 +26,12 @@ from analytics.units import Units
 SUSPICION = 0.001
 """A sound analysis is called unsound with about this chance, on either of the two checks."""
 
+NO_QUANTILE = (
+    "splits of the same events share the few values around the quantile, so how often they differ tells of "
+    "these values and not of the metric"
+)
+"""Thousand splits of 500 users found a difference in 2 to 7% of them, and not in 5, in a sound world each."""
+
 CELLS = 4_000_000
 """Users times splits that are drawn at once, to bound memory."""
 
@@ -89,6 +95,7 @@ def aa_test(
     """Analyse `runs` random splits of the same users, each user in the treatment by a coin of its own.
 
     Variants in the units are ignored, so the users of a past experiment should be those of one variant.
+    Of a quantile nothing is said.
 
     Raises:
         KeyError: a column of the metric is not there.
@@ -97,6 +104,8 @@ def aa_test(
     """
     if runs < 1 or not 0.0 < treatment_share < 1.0:
         raise ValueError(f"wanted at least one run and a share in (0, 1), got {runs}, {treatment_share}")
+    if metric.quantile is not None:
+        return AaTest(metric, len(units), 0, alpha, (), why_none=NO_QUANTILE)
     p_values: list[float] = []
     reason: str | None = None
     for moments in _splits(

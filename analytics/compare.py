@@ -11,9 +11,9 @@ from analytics.conclusion import conclude
 from analytics.contrasts import contrast_variants
 from analytics.corrections import holm
 from analytics.derived import plain_columns
-from analytics.errors import InsufficientData, MissingColumns, UnknownVariant
+from analytics.errors import InsufficientData, MissingColumns, NoEvents, UnknownVariant
+from analytics.estimates import metric_estimate, metric_value
 from analytics.metrics import CTR, Metric
-from analytics.ratio import ratio_from_sums, ratio_value
 from analytics.results import Comparison, Contrast, DailySeries, DayPoint, VariantResult
 from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look
 from analytics.srm import THRESHOLD, sample_ratio
@@ -55,6 +55,7 @@ def compare(
         look: what was planned about looking; the intervals and p-values follow it.
     Raises:
         MissingColumns: what the metric is made of was not summed.
+        NoEvents: a quantile, and the data hold no events.
         UnknownVariant: the control, or a name in `pairs`, has neither users nor a planned share.
         ValueError: alpha outside (0, 1), or shares that cannot be shares.
     """
@@ -114,13 +115,17 @@ def _with_columns(moments: Mapping[str, Moments], metric: Metric) -> Mapping[str
         missing = [column for column in metric.columns if column not in of_variant.totals]
         if missing:
             raise MissingColumns(f"the data for {metric.name!r}", missing, of_variant.totals)
+        if of_variant.n and not set(metric.event_columns) <= set(of_variant.events):
+            raise NoEvents(metric.event_columns, "these data hold")
     return moments
 
 
 def _course(
     days: DailyMoments | None, names: Iterable[str], metric: Metric, alpha: float
 ) -> DailySeries | None:
-    """The daily series, where the daily data hold what the metric is made of."""
+    """The daily series, where the daily data hold what the metric is made of; events they do not hold."""
+    if metric.quantile is not None:
+        return None
     known = {name: days[name] for name in names if days and name in days}
     columns = {column for of_variant in known.values() for m in of_variant.values() for column in m.totals}
     return daily_series(known, metric, alpha) if known and columns.issuperset(metric.columns) else None
@@ -151,17 +156,17 @@ def _named_pairs(pairs: Pairs, control: str, names: list[str]) -> list[tuple[str
 
 
 def _variant(name: str, moments: Moments, metric: Metric, alpha: float) -> VariantResult:
-    sums = moments.sums(metric)
     result = VariantResult(name, moments.n, _finite(moments.totals))
     try:
-        result = replace(result, value=ratio_value(sums))
-        estimate = ratio_from_sums(sums)
+        result = replace(result, value=metric_value(moments, metric))
+        estimate = metric_estimate(moments, metric)
         if estimate.standard_error == 0:
             raise InsufficientData("all its users behave alike, so the error cannot be estimated")
     except InsufficientData as reason:
         return replace(result, why_none=str(reason))
     low, high = estimate.interval(alpha)
-    return replace(result, standard_error=estimate.standard_error, ci_low=max(low, 0.0), ci_high=high)
+    low = low if metric.quantile else max(low, 0.0)
+    return replace(result, standard_error=estimate.standard_error, ci_low=low, ci_high=high)
 
 
 def _with_holm(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from analytics.errors import InsufficientData
+from analytics.estimates import metric_estimate
 from analytics.metrics import Covariate, Metric
-from analytics.ratio import Estimate, RatioColumns, ratio_covariances, ratio_from_sums
+from analytics.ratio import Estimate, RatioColumns, ratio_covariances
 from analytics.sums import Moments
 
 ROUNDING = 1e-12
@@ -16,6 +17,8 @@ ROUNDING = 1e-12
 
 COLLINEAR = 1e-10
 """Share of a covariate's variance below which what the others leave of it is a repetition of them."""
+
+NO_QUANTILE = "not adjusted: what users did before is taken out of means and ratios, not of a quantile"
 
 Matrix = list[list[float]]
 
@@ -25,7 +28,7 @@ class VariantEstimate:
     """The metric in one variant, as it was and adjusted for the covariates.
 
     Attributes:
-        plain: the ratio of means.
+        plain: the ratio of means, or the quantile.
         adjusted: as it would be if all variants had begun alike; equal to `plain` without covariates.
         why_none: why there is neither.
         why_not_adjusted: which covariates could not be used, and why.
@@ -46,7 +49,7 @@ def estimate_variants(moments: Mapping[str, Moments], metric: Metric) -> dict[st
         R_adjusted = R - theta . (C - C_all),    Var = Var(R) - 2 theta . Cov(C, R) + theta Cov(C, C) theta
     within each variant. Chance differences of the past are taken out and the expected effect stays, because
     a treatment cannot change the past. Covariates without data or spread are left out, and those that
-    repeat others count once.
+    repeat others count once. A quantile is not adjusted.
 
     Source: Deng, Xu, Kohavi and Walker, WSDM 2013; for ratios and several covariates the linearisation of
         Deng, Knoblich and Lu, KDD 2018, arXiv:1803.06336. One slope for all variants, as there.
@@ -54,10 +57,12 @@ def estimate_variants(moments: Mapping[str, Moments], metric: Metric) -> dict[st
     found: dict[str, VariantEstimate] = {}
     for name, of_variant in moments.items():
         try:
-            plain = ratio_from_sums(of_variant.sums(metric))
+            plain = metric_estimate(of_variant, metric)
             found[name] = VariantEstimate(plain, plain)
         except InsufficientData as reason:
             found[name] = VariantEstimate(None, None, why_none=str(reason))
+    if metric.covariates and metric.quantile is not None:
+        return {name: replace(one, why_not_adjusted=NO_QUANTILE) for name, one in found.items()}
     if metric.covariates:
         found |= _adjusted_variants({n: m for n, m in moments.items() if found[n].plain}, found, metric)
     return found

@@ -47,6 +47,17 @@ class MissingColumns(AnalyticsError):
         )
 
 
+class NoEvents(InvalidRequest):
+    """A quantile of single events was asked of data that hold no more than sums of them."""
+
+    def __init__(self, columns: Iterable[str], source: str) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"a quantile of {_listed(self.columns)} is taken over single impressions, and {source} only "
+            "their sums; give a file or a data frame with one row an impression"
+        )
+
+
 class InvalidRows(AnalyticsError):
     """Rows that cannot be counted without guessing what they mean."""
 

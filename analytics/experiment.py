@@ -32,7 +32,6 @@ from analytics.results import Comparison
 from analytics.segments import segment_interaction
 from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look, PlannedLooks
 from analytics.sums import Moments
-from analytics.units import Units
 from analytics.winsor import capped
 
 CONTROL_NAMES = ("control", "original")
@@ -62,8 +61,9 @@ class Experiment:
     Args:
         name: as the database knows it.
         source: a database, files or data frames, units, or sums by variant.
-        metrics: `Metric`s, `Measure`s (a metric with a role) or text such as "ctr=clicks/impressions", with
-            `-` where an increase is bad; without any, those of the definition, or click-through.
+        metrics: `Metric`s, `Measure`s (a metric with a role) or text such as "ctr=clicks/impressions" and
+            "load=-p95(page_ms)", with `-` where an increase is bad; without any, those of the definition,
+            or click-through.
         control: by default the variant `control`, or else `original`.
         plan: planned shares by variant; by default those of the definition.
         definition: by default the one that the database holds.
@@ -103,7 +103,8 @@ class Experiment:
         Raises:
             UnknownVariant: the control has neither users nor a planned share, or has to be named.
             MissingColumns: what a metric is made of, or a segment, is not in the data.
-            InvalidRequest: two metrics of one name.
+            NoEvents: a quantile, of a source that holds sums alone.
+            InvalidRequest: two metrics of one name, or a cap on a quantile.
         """
         measures, data = self._sums(segments)
         shares = self.plan or (data.definition.variants if data.definition else None)
@@ -166,9 +167,9 @@ class Experiment:
         here = units.variant == whose
         if len(here) and not here.any():
             raise UnknownVariant(whose, set(units.variant.tolist()))
-        columns = {column: values[here] for column, values in units.columns.items()}
-        of_variant = Units(units.user[here], units.variant[here], columns)
-        return aa_test(of_variant, known[name], np.random.default_rng(seed), runs=runs)
+        return aa_test(
+            units.of_rows(np.flatnonzero(here)), known[name], np.random.default_rng(seed), runs=runs
+        )
 
     def _sums(self, segments: Sequence[str]) -> tuple[list[Measure], Data]:
         """The measures, those of the definition where none were given, with their caps; and the sums."""
@@ -176,7 +177,7 @@ class Experiment:
         data = self._read(measures, segments)
         if not self.metrics and data.definition is not None and self.definition is None:
             measures = self._measures(data.definition)
-            if any(m.metric.columns != CTR.columns for m in measures):
+            if any(m.metric.columns != CTR.columns or m.metric.event_columns for m in measures):
                 data = self._read(measures, segments)
         if any(m.cap is not None for m in measures):
             measures = [_capped(m, data) for m in measures]
@@ -185,7 +186,8 @@ class Experiment:
 
     def _read(self, measures: Sequence[Measure], segments: Sequence[str]) -> Data:
         columns = dict.fromkeys(name for m in measures for name in m.metric.columns)
-        question = Question(tuple(columns), tuple(segments))
+        events = dict.fromkeys(name for m in measures for name in m.metric.event_columns)
+        question = Question(tuple(columns), tuple(segments), tuple(events))
         data = read_source(self.source, self.name, question, self.cleaning, self.definition)
         return data if self.definition is None else replace(data, definition=self.definition)
 
@@ -239,10 +241,12 @@ def _look(look: LookPlan, planned_users: int) -> Look:
 
 def _capped(measure: Measure, data: Data) -> Measure:
     """The measure with its numerator capped at the quantile of all variants together."""
+    metric = measure.metric
     if measure.cap is None:
         return measure
+    if metric.quantile is not None:
+        raise InvalidRequest(f"{metric.name!r} is a quantile, which a few large values do not move: cap none")
     try:
-        metric = measure.metric
         return replace(measure, metric=capped(metric, data.value_at(metric.numerator, measure.cap)))
     except ValueError as error:
         raise InvalidRequest(str(error)) from error

@@ -3,6 +3,7 @@
 events       one row an impression: user, variant, clicked, and where known impression_id and shown_at
 impressions  one row an impression: impression_id, user, variant, and where known shown_at
 clicks       one row a click: impression_id, and where known event_id and clicked_at
+             (either may have columns of numbers, such as page_ms, to take quantiles of)
 totals       one row a user: user, variant, and quantities such as clicks, impressions and orders
 users        one row a user: user, and whatever is asked for: quantities from before, segments
 """
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from analytics.cleaning import Cleaning, Funnel, refuse_what_must_not_be
 from analytics.cleaning_frames import CleanFrame, clean, clean_totals, is_blank
 from analytics.derived import plain_columns, with_derived
-from analytics.errors import InvalidRequest, MissingColumns
+from analytics.errors import InvalidRequest, MissingColumns, NoEvents
+from analytics.event_values import EventValues
 from analytics.files import ColumnNames, as_flags, as_numbers, as_text, read_table, refuse
 from analytics.grouped import UNKNOWN, Group, Question
 from analytics.sums import Moments
@@ -55,7 +57,10 @@ class CleanUnits:
 
         Raises:
             MissingColumns: a quantity or a segment that nobody brought.
+            NoEvents: events were asked for, and these are sums.
         """
+        if not set(question.events) <= set(self.units.events):
+            raise NoEvents(question.events, "units hold")
         have = {*self.units.columns, *self.segments}
         missing = [s for s in question.segments if s not in self.segments]
         missing += [c for c in plain_columns(question.columns) if c not in self.units.columns]
@@ -69,13 +74,16 @@ class CleanUnits:
         code = np.zeros(len(self.units), np.int64)
         for names, place in labels:
             code = code * len(names) + place
-        columns = with_derived(self.units.columns, question.columns)
+        whole = Units(
+            self.units.user,
+            self.units.variant,
+            with_derived(self.units.columns, question.columns),
+            {name: self.units.events[name] for name in question.events},
+        )
         for value in np.unique(code):
             here = np.flatnonzero(code == value)
             variant, *rest = (str(names[place[here[0]]]) for names, place in labels)
-            found[Group(variant, tuple(rest))] = Moments.of(
-                {c: v[here] for c, v in columns.items()}, len(here)
-            )
+            found[Group(variant, tuple(rest))] = whole.of_rows(here).moments_together()
         return dict(sorted(found.items()))
 
 
@@ -99,12 +107,15 @@ class Tables:
 
         Raises:
             InvalidRequest: not exactly one of events, impressions and totals; clicks without impressions.
+            NoEvents: events are wanted of totals.
             UnreadableSource, MissingColumns, InvalidRows: a table is not what it should be.
         """
         given = [t is not None for t in (self.events, self.impressions, self.totals)]
         if sum(given) != 1 or (self.clicks is not None and self.impressions is None):
             raise InvalidRequest("name one source: events, or impressions with clicks, or totals")
         if self.totals is not None:
+            if question.events:
+                raise NoEvents(question.events, "totals hold")
             cleaned, rows = self._read_totals(self.totals, question, cleaning)
         elif self.events is not None:
             cleaned, rows = self._read_events(self.events, question, cleaning)
@@ -116,7 +127,7 @@ class Tables:
     def _read_events(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
         frame, source = read_table(table)
         optional = ("impression_id", "event_id", "shown_at", *question.segments)
-        rows = self._keyed(frame, source, ("user", "variant", "clicked"), optional)
+        rows = self._keyed(frame, source, ("user", "variant", "clicked", *question.events), optional)
         rows["clicked"] = as_flags(rows["clicked"], source, "clicked")
         if "impression_id" not in rows and "event_id" in rows:
             rows["impression_id"] = rows["event_id"]
@@ -125,7 +136,7 @@ class Tables:
     def _read_logs(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
         frame, source = read_table(table)
         optional = ("shown_at", *question.segments)
-        rows = self._keyed(frame, source, ("impression_id", "user", "variant"), optional)
+        rows = self._keyed(frame, source, ("impression_id", "user", "variant", *question.events), optional)
         if self.clicks is None:
             return clean(rows, {}, cleaning), rows
         frame, source = read_table(self.clicks)
@@ -175,7 +186,7 @@ class Tables:
         units = cleaned.units
         return replace(
             cleaned,
-            units=Units(units.user, units.variant, {**units.columns, **found}),
+            units=replace(units, columns={**units.columns, **found}),
             segments={**cleaned.segments, **texts},
         )
 
@@ -188,8 +199,15 @@ def _as_units(cleaned: CleanFrame, rows: pd.DataFrame, question: Question) -> Cl
     kept = cleaned.rows
     by = [kept["user"].astype("category"), kept["variant"].astype("category")]
     columns = list(cleaned.columns)
-    totals = kept.groupby(by, observed=True, sort=True)[columns].sum().reset_index()
-    units = Units(_array(totals["user"]), _array(totals["variant"]), {c: _array(totals[c]) for c in columns})
+    of_user = kept.groupby(by, observed=True, sort=True)
+    totals = of_user[columns].sum().reset_index()
+    events = {}
+    if question.events:
+        place = _array(of_user.ngroup())
+        events = {name: _event_values(rows.loc[kept.index, name], place) for name in question.events}
+    units = Units(
+        _array(totals["user"]), _array(totals["variant"]), {c: _array(totals[c]) for c in columns}, events
+    )
     days = None
     if "day" in kept:
         daily = kept.groupby([*by, kept["day"].astype("category")], observed=True, sort=True)
@@ -205,6 +223,11 @@ def _as_units(cleaned: CleanFrame, rows: pd.DataFrame, question: Question) -> Cl
         first = named.groupby(by, observed=True, sort=True)[own].first().reset_index()
         segments = {name: _texts(first[name], np.arange(len(first))) for name in own}
     return CleanUnits(units, cleaned.funnel, days, segments)
+
+
+def _event_values(values: pd.Series[Any], place: NDArray[np.intp]) -> EventValues:
+    """The numbers of the impressions that count; one that is blank is refused, not left out in silence."""
+    return EventValues(as_numbers(values, "the impressions that count", is_count=False).to_numpy(), place)
 
 
 def _texts(values: pd.Series[Any], place: NDArray[np.intp]) -> NDArray[Any]:

@@ -30,10 +30,15 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What to sum: quantities, and the columns whose values make segments."""
+    """What to sum: quantities, and the columns whose values make segments.
+
+    Attributes:
+        events: columns of single impressions that are wanted as they are, for quantiles.
+    """
 
     columns: tuple[str, ...]
     segments: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -202,14 +202,15 @@ class Result:
     def by_day(self) -> dict[str, DailySeries]:
         """Metric -> its values over all days up to each day; empty where the source has no days.
 
-        The days are read when they are asked for.
+        Quantiles have none: the days are kept as sums. The days are read when they are asked for.
         """
         days = self.days_of()
         if not days:
             return {}
         known = {name: days[name] for name in self.variants if name in days}
         columns = {column for moments in known.values() for m in moments.values() for column in m.totals}
-        plain = (Metric(m.metric.name, m.metric.numerator, m.metric.denominator) for m in self.measures)
+        ratios = [m.metric for m in self.measures if m.metric.quantile is None]
+        plain = (Metric(m.name, m.numerator, m.denominator) for m in ratios)
         return {m.name: daily_series(known, m, self.alpha) for m in plain if columns.issuperset(m.columns)}
 
     def novelty(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.errors import InsufficientData
+from analytics.event_values import EventValues
 from analytics.ratio import Estimate, Interval, ratio_from_sums
 from analytics.sums import Sums
 from analytics.winsor import order_rank
@@ -42,14 +43,20 @@ def quantile_from_order_statistics(value: float, low: float, high: float, n_user
     When users' events are alike the share F of events at or below the quantile is a ratio of means with a
     clustered error s. The quantile moves by s over the density, which the two order statistics measure:
         SE = (value at level + 1.96 s - value at level - 1.96 s) / (2 x 1.96)
+    Values that repeat, as of times rounded to a tenth of a second, may leave no distance on one side. Then
+    the other one is taken for both: with half of it, rounding alone would be found to be an effect.
 
     Raises:
-        InsufficientData: a value that is not finite.
+        InsufficientData: a value that is not finite, or no distance between the two order statistics: the
+            values around the quantile are all alike, as of times in whole seconds, and tell no density.
     Source: Deng, Knoblich and Lu, KDD 2018, arXiv:1803.06336, section 4 (the outer confidence interval).
     """
     if not all(map(np.isfinite, (value, low, high))):
         raise InsufficientData("a value is not a finite number")
-    return Estimate(float(value), (float(high) - float(low)) / (2.0 * REACH), n_users - 1)
+    if high <= low:
+        raise InsufficientData(f"the values around {value:g} are all alike, so its error cannot be estimated")
+    distance = float(high) - float(low)
+    return Estimate(float(value), distance / (REACH if value in (low, high) else 2.0 * REACH), n_users - 1)
 
 
 def quantile(values: NDArray[Any], user: NDArray[Any], level: float) -> Estimate:
@@ -63,13 +70,30 @@ def quantile(values: NDArray[Any], user: NDArray[Any], level: float) -> Estimate
     """
     if np.shape(values) != np.shape(user) or np.ndim(values) != 1:
         raise ValueError(f"one value and user per event, got {np.shape(values)} and {np.shape(user)}")
-    if not np.all(np.isfinite(values)):
-        raise InsufficientData("a value is not a finite number")
-    ordered = np.sort(values)
-    n = len(ordered)
-    value = ordered[order_rank(n, level)]
     _, codes = np.unique(user, return_inverse=True)
-    below = np.bincount(codes, weights=np.asarray(values) <= value).astype(np.int64)
-    sums = Sums.of(below, np.bincount(codes))
-    low, high = (ordered[order_rank(n, end)] for end in quantile_levels(sums, level))
+    return quantile_of_events(EventValues(np.asarray(values), codes), level)
+
+
+def quantile_of_events(events: EventValues, level: float) -> Estimate:
+    """The same of events that know their users.
+
+    Raises:
+        ValueError, InsufficientData: as `quantile`.
+    """
+    value = quantile_value(events, level)
+    sums = Sums.of(*events.counts(value))
+    low, high = (events.ordered[order_rank(len(events), end)] for end in quantile_levels(sums, level))
     return quantile_from_order_statistics(value, low, high, sums.n)
+
+
+def quantile_value(events: EventValues, level: float) -> float:
+    """The order statistic alone: the least value that the share `level` of the events stays at or below.
+
+    Raises:
+        ValueError: a level outside (0, 1).
+        InsufficientData: no events, or a value that is not finite.
+    """
+    if not events.is_finite:
+        raise InsufficientData("a value is not a finite number")
+    value: float = events.ordered[order_rank(len(events), level)].item()
+    return value

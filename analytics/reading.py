@@ -13,7 +13,7 @@ from analytics.cleaning import Cleaning, Funnel
 from analytics.database import Relations, daily_moments, opened, read_experiment, stored_definition
 from analytics.definition import Definition
 from analytics.derived import plain_columns, with_derived
-from analytics.errors import InvalidRequest
+from analytics.errors import InvalidRequest, NoEvents
 from analytics.frames import CleanUnits, Tables
 from analytics.grouped import Group, Question, UserRows, read_units, value_at
 from analytics.logs import EventLogs, LogTables
@@ -117,13 +117,15 @@ def _read_units(
         days=course,
         trends=lambda metric, since: None if days is None else trends_of_days(days, metric, since),
         value_at=lambda name, level: cap_at(with_derived(units.columns, [name])[name], level),
-        units=lambda names: Units(units.user, units.variant, with_derived(units.columns, names)),
+        units=lambda names: replace(units, columns=with_derived(units.columns, names)),
     )
 
 
 def _read_database(
     source: Database, name: str, question: Question, cleaning: Cleaning, definition: Definition | None
 ) -> Data:
+    if question.events:
+        raise NoEvents(question.events, "of a database we read")
     with opened(source.database) as connection:
         found = definition or stored_definition(connection, source.relations.experiments, name)
         if found is not None and sa.inspect(connection).has_table(*_schema(source.logs.impressions)):

@@ -228,6 +228,11 @@ def reading_notes(result: Result) -> list[str]:
         "for it, the values per variant are not.",
         "The daily course counts all days up to each day; its bands are for one look each.",
     ]
+    if any(m.metric.quantile for m in result.measures):
+        notes.append(
+            "The error of a quantile, too, comes from the spread between users: of the share of their events "
+            "below it. Quantiles have no daily course and are not adjusted for the past."
+        )
     missing = {e.why_none for e in result.effects.values() if e.why_none}
     return notes + [f"Where there is no number: {why}." for why in sorted(missing)]
 

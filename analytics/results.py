@@ -19,7 +19,7 @@ class VariantResult:
     Attributes:
         totals: every summed column, by name.
         value: the metric, None without a denominator.
-        ci_low, ci_high: its 1 - alpha interval, not below zero.
+        ci_low, ci_high: its 1 - alpha interval; that of a ratio is not below zero.
         why_none: why `value` or its interval is missing.
     """
 

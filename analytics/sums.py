@@ -7,13 +7,14 @@ a variance of zero is exactly zero however many users there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.event_values import EventValues
 from analytics.metrics import USERS, Metric
 
 INT64_LIMIT = 2**63 - 1
@@ -57,20 +58,27 @@ class Moments:
     Args:
         totals: column name -> sum.
         products: (first name, second name) in alphabetical order -> sum of products.
+        events: column name -> the single events, where a quantile is asked for.
     """
 
     n: int
     totals: Mapping[str, float]
     products: Mapping[tuple[str, str], float]
+    events: Mapping[str, EventValues] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, columns: Mapping[str, NDArray[Any]], n: int | None = None) -> Moments:
+    def of(
+        cls,
+        columns: Mapping[str, NDArray[Any]],
+        n: int | None = None,
+        events: Mapping[str, EventValues] | None = None,
+    ) -> Moments:
         """The moments of arrays of shape (n,), one value per user; `n` users where there are no columns."""
         arrays = _checked(columns)
         n = len(next(iter(arrays.values()), ())) if n is None else n
         totals = {name: _total(values) for name, values in arrays.items()}
         products = {(a, b): _dot(arrays[a], arrays[b]) for a, b in pairs_of(arrays)}
-        return cls(n, totals, products)
+        return cls(n, totals, products, events or {})
 
     @classmethod
     def empty(cls, columns: tuple[str, ...]) -> Moments:
@@ -80,7 +88,8 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         totals = {name: total + other.totals[name] for name, total in self.totals.items()}
         products = {pair: product + other.products[pair] for pair, product in self.products.items()}
-        return Moments(self.n + other.n, totals, products)
+        events = {name: values + other.events[name] for name, values in self.events.items()}
+        return Moments(self.n + other.n, totals, products, events)
 
     def only(self, columns: Iterable[str]) -> Moments:
         """The same of these columns alone.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.derived import with_derived
+from analytics.event_values import EventValues
 from analytics.sums import Moments, pairs_of
 
 COLUMNS = ("clicks", "impressions", "purchases", "revenue")
@@ -24,6 +25,7 @@ class Units:
         user, variant: (n,), text; each user once.
         columns: name -> (n,) numbers: `clicks` and `impressions`, and where known `purchases`,
             `revenue` or quantities from before the experiment such as `pre_clicks`.
+        events: name -> the single events of these users, for quantiles of them.
     Raises:
         ValueError: arrays of different lengths.
     """
@@ -31,6 +33,7 @@ class Units:
     user: NDArray[Any]
     variant: NDArray[Any]
     columns: Mapping[str, NDArray[Any]]
+    events: Mapping[str, EventValues] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_lengths(self.user, self.variant, *self.columns.values())
@@ -50,11 +53,24 @@ class Units:
             KeyError: a wanted column is not there.
         """
         columns = with_derived(self.columns, self.columns if wanted is None else wanted)
-        here = {str(name): self.variant == name for name in np.unique(self.variant)}
+        whole = Units(self.user, self.variant, columns, self.events)
         return {
-            name: Moments.of({c: values[mine] for c, values in columns.items()}, int(mine.sum()))
-            for name, mine in here.items()
+            str(name): whole.of_rows(np.flatnonzero(self.variant == name)).moments_together()
+            for name in np.unique(self.variant)
         }
+
+    def moments_together(self) -> Moments:
+        """Moments of all of them, whatever their variant."""
+        return Moments.of(self.columns, len(self), self.events)
+
+    def of_rows(self, rows: NDArray[np.intp]) -> Units:
+        """The users in these rows, with their events."""
+        return Units(
+            self.user[rows],
+            self.variant[rows],
+            {name: values[rows] for name, values in self.columns.items()},
+            {name: events.of_users(rows) for name, events in self.events.items()},
+        )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="NAME=A/B",
-        help="Sum of A over sum of B; B may be `users`. Write -A/B where an increase is bad. Repeat for "
+        help="Sum of A over sum of B; B may be `users`. Of files with one row an impression also "
+        "NAME=p95(COLUMN), a quantile. Write -A/B where an increase is bad. Repeat for "
         "more; the first is the goal. Default: those of the definition, else ctr=clicks/impressions.",
     ),
 ]

@@ -41,9 +41,8 @@ def power(
     if 0 in (uplift or ()):
         raise InvalidRequest("an uplift of 0 can never be found; ask for one above or below it")
     wanted = read_measures([metric], covariate)[0].metric
-    data = read_source(
-        where.source(), where.experiment or "", Question(wanted.columns), where.cleaning(), None
-    )
+    question = Question(wanted.columns, events=wanted.event_columns)
+    data = read_source(where.source(), where.experiment or "", question, where.cleaning(), None)
     moments = merged((group.variant, m) for group, m in data.groups.items())
     name = variant or default_control(moments)
     if name not in moments:
