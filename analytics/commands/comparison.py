@@ -10,79 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from analytics.commands.options import Where, asks_where, read_measures, split
+from analytics.commands.asked import AsJson, Asked, Measured, Segments, experiment
+from analytics.commands.options import Where, split, takes_options
 from analytics.errors import InvalidRequest, UnknownVariant, UnreadableSource
 
 if TYPE_CHECKING:
-    from analytics.experiment import Experiment, LookPlan
-    from analytics.measures import Measure
     from analytics.outcome import Result
 
-Control = Annotated[str | None, typer.Option(help="Default: the variant `control`, else `original`.")]
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric",
-        metavar="NAME=A/B",
-        help="Sum of A over sum of B; B may be `users`. Of files with one row an impression also "
-        "NAME=p95(COLUMN), a quantile. Write -A/B where an increase is bad. Repeat for "
-        "more; the first is the goal. Default: those of the definition, else ctr=clicks/impressions.",
-    ),
-]
-Guardrails = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--guardrail",
-        metavar="NAME=A/B[:MARGIN]",
-        help="A metric that must not get worse; with a margin such as 0.02 a variant is shipped only when it "
-        "is shown to be at most that share worse. Write -A/B where an increase is bad. Repeat for more.",
-    ),
-]
-Cap = Annotated[
-    float | None,
-    typer.Option(
-        min=0.5,
-        max=0.999999,
-        help="Winsorise: sums of A above this quantile of all users count as that quantile, such as 0.999.",
-    ),
-]
-Covariates = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--covariate",
-        metavar="A/B",
-        help="What users did before, such as pre_clicks/pre_impressions or pre_clicks: a narrower interval "
-        "(CUPED). Repeat for more.",
-    ),
-]
-Segments = Annotated[
-    list[str] | None,
-    typer.Option("--segment", help="Column whose values are compared one by one. Repeat for more."),
-]
-CorrectionText = Annotated[
-    Literal["holm", "bh", "none"],
-    typer.Option("--correction", help="For several metrics, variants and segments."),
-]
-LookText = Annotated[
-    str,
-    typer.Option(
-        "--look", help="fixed; anytime (look when you like); obf:14 or obf:14:3 (planned looks, the third)."
-    ),
-]
-Alpha = Annotated[float, typer.Option(min=1e-9, max=0.5, help="Chance of a false finding to accept.")]
-Planned = Annotated[
-    int,
-    typer.Option(min=2, help="Users of two variants at the end; tunes the any-time interval."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Html = Annotated[Path | None, typer.Option(help="Write a report as one HTML file.")]
 Markdown = Annotated[Path | None, typer.Option(help="Write a report as Markdown.")]
 
 
-@asks_where
+@takes_options
 def compare(
     where: Where,
-    control: Control = None,
+    asked: Asked,
     pairs: Annotated[
         Literal["control", "all"], typer.Option(help="Each variant against the control, or all pairs.")
     ] = "control",
@@ -90,23 +32,12 @@ def compare(
         list[str] | None,
         typer.Option(metavar="TREATMENT:CONTROL", help="Only this comparison. Repeat for more."),
     ] = None,
-    metric: Metrics = None,
-    guardrail: Guardrails = None,
-    cap: Cap = None,
-    covariate: Covariates = None,
-    segment: Segments = None,
-    correction: CorrectionText = "holm",
-    look: LookText = "fixed",
-    alpha: Alpha = 0.05,
-    planned_users: Planned = 10_000,
     as_json: AsJson = False,
     html: Html = None,
     markdown: Markdown = None,
 ) -> None:
     """Compare the variants of an experiment: is the split sound, and which is better by how much."""
-    chosen = [split(text, ":", "--pair") for text in pair] if pair else pairs
-    measures = _measures(metric, guardrail, covariate, cap)
-    result = _analyze(where, control, measures, segment, correction, look, alpha, planned_users, chosen)
+    result = asked.analyze(where, [split(text, ":", "--pair") for text in pair] if pair else pairs)
     write_reports(result, html, markdown)
     if as_json:
         _print_json(comparison_json(result))
@@ -118,30 +49,20 @@ def compare(
         print_result(result, Console())
 
 
-@asks_where
+@takes_options
 def report(
     where: Where,
+    asked: Asked,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
-    control: Control = None,
-    metric: Metrics = None,
-    guardrail: Guardrails = None,
-    cap: Cap = None,
-    covariate: Covariates = None,
-    segment: Segments = None,
-    correction: CorrectionText = "holm",
-    look: LookText = "fixed",
-    alpha: Alpha = 0.05,
-    planned_users: Planned = 10_000,
 ) -> None:
     """Write the whole analysis as one HTML file (or Markdown, for a name that ends in .md)."""
-    measures = _measures(metric, guardrail, covariate, cap)
-    result = _analyze(where, control, measures, segment, correction, look, alpha, planned_users)
+    result = asked.analyze(where)
     is_markdown = output.suffix.lower() in (".md", ".markdown")
     write_reports(result, None if is_markdown else output, output if is_markdown else None)
     typer.echo(f"{result.conclusion}\nWritten to {output}.")
 
 
-@asks_where
+@takes_options
 def funnel(where: Where, as_json: AsJson = False) -> None:
     """Show what became of every row: which were left out by which rule, and which count."""
     result = _look_at(where, None)
@@ -157,7 +78,7 @@ def funnel(where: Where, as_json: AsJson = False) -> None:
     print_funnel(result.funnel, Console())
 
 
-@asks_where
+@takes_options
 def srm(where: Where, segment: Segments = None, as_json: AsJson = False) -> None:
     """Check the split: are the users divided among the variants as planned? Ends with 1 if they are not."""
     result = _look_at(where, segment)
@@ -174,12 +95,10 @@ def srm(where: Where, segment: Segments = None, as_json: AsJson = False) -> None
         raise typer.Exit(1)
 
 
-@asks_where
+@takes_options
 def aa(
     where: Where,
-    metric: Metrics = None,
-    cap: Cap = None,
-    covariate: Covariates = None,
+    measured: Measured,
     variant: Annotated[
         str | None, typer.Option(help="Whose users; default: the variant `control`, else `original`.")
     ] = None,
@@ -188,8 +107,7 @@ def aa(
     as_json: AsJson = False,
 ) -> None:
     """Is the metric sound? Split one variant's users at random, often; ends with 1 if too much is found."""
-    experiment = _experiment(where, None, _measures(metric, None, covariate, cap))
-    found = experiment.aa(variant=variant, runs=runs, seed=seed)
+    found = experiment(where, measured.measures()).aa(variant=variant, runs=runs, seed=seed)
     if as_json:
         _print_json(found.to_dict())
     else:
@@ -259,66 +177,9 @@ def _look_at(where: Where, segment: Sequence[str] | None) -> Result:
 
     nothing = [Measure(Metric(USERS, USERS, USERS))]
     try:
-        return _analyze(where, None, nothing, segment)
+        return experiment(where, nothing).analyze(segments=segment or ())
     except UnknownVariant as error:
-        return _analyze(where, min(error.known), nothing, segment)
-
-
-def _analyze(
-    where: Where,
-    control: str | None,
-    metrics: Sequence[Measure],
-    segment: Sequence[str] | None,
-    correction: Literal["holm", "bh", "none"] = "holm",
-    look: str = "fixed",
-    alpha: float = 0.05,
-    planned_users: int = 10_000,
-    pairs: Any = "control",
-) -> Result:
-    return _experiment(where, control, metrics).analyze(
-        _look(look),
-        correction=correction,
-        segments=segment or (),
-        alpha=alpha,
-        planned_users=planned_users,
-        pairs=pairs,
-    )
-
-
-def _experiment(where: Where, control: str | None, metrics: Sequence[Measure]) -> Experiment:
-    from analytics.definition import read_definition
-    from analytics.experiment import Experiment
-
-    source = where.source()
-    definition = read_definition(where.definition) if where.definition else None
-    name = where.experiment or (definition.name if definition else "")
-    return Experiment(name, source, metrics, control, where.shares(), definition, where.cleaning())
-
-
-def _measures(
-    metric: Sequence[str] | None,
-    guardrail: Sequence[str] | None,
-    covariate: Sequence[str] | None,
-    cap: float | None,
-) -> list[Measure]:
-    """What the options ask for; without any, nothing, which leaves it to the definition."""
-    goals = metric or (["ctr=clicks/impressions"] if covariate or guardrail or cap else None)
-    measures = [replace(found, cap=cap) for found in read_measures(goals, covariate)]
-    return measures + read_measures(guardrail, None, "guardrail")
-
-
-def _look(text: str) -> LookPlan:
-    from analytics.experiment import OBF
-
-    kind, *numbers = text.split(":")
-    if kind in ("fixed", "anytime") and not numbers:
-        return "fixed" if kind == "fixed" else "anytime"
-    if kind != "obf" or not 1 <= len(numbers) <= 2 or not all(n.isdigit() and int(n) for n in numbers):
-        raise InvalidRequest(f"--look reads fixed, anytime, obf:14 or obf:14:3, not {text!r}")
-    looks, look = int(numbers[0]), int(numbers[-1])
-    if look > looks:
-        raise InvalidRequest(f"--look {text}: there is no look {look} among {looks}")
-    return OBF(looks, look)
+        return experiment(where, nothing, min(error.known)).analyze(segments=segment or ())
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from analytics.errors import InvalidRequest
-from analytics.measures import Measure, Role
-from analytics.metrics import Covariate
 
 if TYPE_CHECKING:
     from analytics.cleaning import Cleaning
@@ -191,40 +189,37 @@ class Where:
         return Tables(self.events, self.impressions, self.clicks, self.totals, self.users_file, names)
 
 
-def asks_where(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `Where` before its own; it gets them as its first argument."""
-    hints, own_hints = (get_type_hints(thing, include_extras=True) for thing in (Where, command))
-    _, *own = inspect.signature(command).parameters.values()
-    shared = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
-        for f in fields(Where)
-    ]
+def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with one option for each field of the groups, such as `Where`, that its parameters name."""
+    hints = get_type_hints(command, include_extras=True)
+    own = inspect.signature(command).parameters.values()
+    groups = {p.name: hints[p.name] for p in own if is_dataclass(hints[p.name])}
 
     def run(**given: Any) -> None:
-        where = Where(**{f.name: given.pop(f.name) for f in fields(Where)})
-        command(where, **given)
+        made = {
+            name: group(**{f.name: given.pop(f.name) for f in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **given)
 
+    parameters: list[inspect.Parameter] = []
+    for p in own:
+        if p.name in groups:
+            parameters += _options(groups[p.name])
+        else:
+            parameters.append(p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]))
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    parameters = [*shared, *(p.replace(kind=p.KEYWORD_ONLY, annotation=own_hints[p.name]) for p in own)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
 
 
-def read_measures(
-    texts: Sequence[str] | None, covariates: Sequence[str] | None, role: Role = "goal"
-) -> list[Measure]:
-    """The metrics of the options, each with the covariates.
-
-    Raises:
-        InvalidRequest: a text that does not read as a metric or a covariate.
-    """
-    try:
-        adjusting = tuple(Covariate.parse(text) for text in covariates or ())
-        measures = [Measure.parse(text, role) for text in texts or ()]
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from error
-    return [replace(m, metric=replace(m.metric, covariates=adjusting)) for m in measures]
+def _options(group: type[Any]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(group)
+    ]
 
 
 def split(text: str, separator: str, option: str) -> tuple[str, str]:

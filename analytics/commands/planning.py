@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from analytics.commands.comparison import Alpha, AsJson, Covariates
-from analytics.commands.options import Where, asks_where, read_measures
+from analytics.commands.asked import Alpha, AsJson, Covariates, read_measures
+from analytics.commands.options import Where, takes_options
 from analytics.errors import InvalidRequest, UnknownVariant
 
 
-@asks_where
+@takes_options
 def power(
     where: Where,
     variant: Annotated[str | None, typer.Option(help="Whose users to plan from.")] = None,

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import typer
 
-from analytics.commands.options import Where, asks_where
+from analytics.commands.options import Where, takes_options
 from analytics.errors import InvalidRequest, UnknownExperiment
 
 
-@asks_where
+@takes_options
 def refresh(where: Where) -> None:
     """Bring the rollup in the database up to date; `compare` reads it from then on."""
     from analytics.database import opened, stored_definition
