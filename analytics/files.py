@@ -106,15 +106,18 @@ def as_numbers(values: pd.Series[Any], source: str, *, is_count: bool) -> pd.Ser
     """Quantities; counts are at least 0, an infinite amount is let through for the analysis to tell.
 
     Raises:
-        InvalidRows: text that is no number, or a count below zero.
+        InvalidRows: text or a time that is no number, or a count below zero.
     """
     import pandas as pd
 
-    numbers = pd.to_numeric(values, errors="coerce")
+    is_time = values.dtype.kind in "mM"  # which would become a number of nanoseconds
+    numbers = pd.Series(np.nan, values.index) if is_time else pd.to_numeric(values, errors="coerce")
     bad = numbers.isna() | ((numbers < 0) if is_count else False)
     least = " of at least 0" if is_count else ""
     problem = f"with a {str(values.name)!r} that is not a number{least}"
     refuse(bad, source, problem, "correct them or leave them out")
+    if not isinstance(numbers.dtype, np.dtype):
+        numbers = numbers.astype(np.float64)  # Arrow's numbers know no remainder
     return numbers.astype(np.int64) if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all() else numbers
 
 

@@ -149,6 +149,18 @@ def test_a_time_that_is_missing_is_refused_with_the_number_of_rows() -> None:
         analyze(events, "p50(load_ms)")
 
 
+@pytest.mark.parametrize("kind", ["Float64", "double[pyarrow]", "str", "category"])
+def test_numbers_of_any_kind_of_column_are_the_same(kind: str) -> None:
+    events = impressions(200)
+    assert analyze(events.astype({"page_ms": kind})).effects == analyze(events).effects
+
+
+def test_durations_are_not_taken_for_nanoseconds() -> None:
+    events = impressions(20)
+    with pytest.raises(InvalidRows, match="400 rows with a 'page_ms' that is not a number"):
+        analyze(events.assign(page_ms=pd.to_timedelta(events["page_ms"], "ms")))
+
+
 @pytest.mark.parametrize("correction", ["holm", "bh"])
 def test_p_values_are_adjusted_together_with_those_of_ratios(correction: str) -> None:
     metrics = ["ctr=clicks/impressions", LOAD, "p50(page_ms)"]
