@@ -84,11 +84,13 @@ def marked_impressions(
     part: Part | None = None,
     *,
     keys_are_known: bool = False,
+    values: Sequence[str] = (),
 ) -> sa.Subquery:
     """Every impression of the experiment with the reason that the row itself gives, and its rank by id.
 
     Args:
         keys_are_known: whether the user and the variant need no look: they are judged elsewhere.
+        values: further columns, which come as value_0, value_1 and so on.
     """
     names, log = tables.names, tables.impressions
     keys = (names.impression_id,) if keys_are_known else (names.user, names.variant, names.impression_id)
@@ -110,6 +112,7 @@ def marked_impressions(
         at.label("at"),
         reason.label("reason"),
         *([log.column(names.clicked).label("clicked")] if names.clicked else []),
+        *(log.column(name).label(f"value_{i}") for i, name in enumerate(values)),
     )
     if names.experiment is not None and experiment is not None:
         belongs = log.column(names.experiment)

@@ -54,7 +54,7 @@ class NoEvents(InvalidRequest):
         self.columns = tuple(columns)
         super().__init__(
             f"a quantile of {_listed(self.columns)} is taken over single impressions, and {source} only "
-            "their sums; give a file or a data frame with one row an impression"
+            "their sums; give one row an impression: events, impressions, or the raw logs of a database"
         )
 
 

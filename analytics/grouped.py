@@ -140,7 +140,7 @@ def value_at(connection: sa.Connection, rows: UserRows, name: str, level: float)
         InsufficientData: nobody counts, or the value is not finite.
     """
     value = rows.quantity(name)
-    kept = sa.select(value).select_from(_source(rows)).where(rows.table.c.reason == 0)
+    kept = sa.select(value).select_from(with_lookups(rows)).where(rows.table.c.reason == 0)
     n_users = connection.scalar(sa.select(sa.func.count()).select_from(kept.subquery("kept")))
     rank = order_rank(int(n_users or 0), level)
     found = float(connection.scalar(kept.order_by(value).limit(1).offset(rank)) or 0)
@@ -152,14 +152,15 @@ def value_at(connection: sa.Connection, rows: UserRows, name: str, level: float)
 def read_units(connection: sa.Connection, rows: UserRows, names: Sequence[str]) -> Units:
     """One row a user who counts, for what sums cannot tell, such as splitting the users anew."""
     columns = [rows.quantity(name) for name in names]
-    query = sa.select(rows.table.c.user, rows.table.c.variant, *columns).select_from(_source(rows))
+    query = sa.select(rows.table.c.user, rows.table.c.variant, *columns).select_from(with_lookups(rows))
     found = connection.execute(query.where(rows.table.c.reason == 0)).all()
     user, variant, *values = zip(*found, strict=True) if found else ((),) * (2 + len(names))
     arrays = {name: np.array(list(map(number, column))) for name, column in zip(names, values, strict=True)}
     return Units(np.array(user, dtype=str), np.array(variant, dtype=str), arrays)
 
 
-def _source(rows: UserRows) -> sa.FromClause:
+def with_lookups(rows: UserRows) -> sa.FromClause:
+    """The rows beside everything else that is known of their users."""
     source = rows.table
     for lookup in rows.lookups:
         source = source.outerjoin(lookup, lookup.c.user == rows.table.c.user)
@@ -178,7 +179,7 @@ def _grouped(rows: UserRows, question: Question) -> sa.Select[Any]:
         *(sa.func.sum(value) for value in values.values()),
         *(sa.func.sum(values[a] * values[b]) for a, b in pairs_of(values)),
     )
-    return query.select_from(_source(rows)).group_by(*keys)
+    return query.select_from(with_lookups(rows)).group_by(*keys)
 
 
 def _read(answer: Iterable[Sequence[Any]], rows: UserRows, question: Question) -> Grouped:

@@ -30,6 +30,7 @@ from analytics.cleaning_sql import (
 )
 from analytics.dialect import Sql
 from analytics.errors import MissingColumns
+from analytics.event_rows import read_event_values
 from analytics.grouped import Group, Question, UserRows, read_grouped
 from analytics.logs import EventLogs, LogTables, find_log
 from analytics.pairs_sql import Pairs, dropped_name, pairs_of_log
@@ -88,7 +89,10 @@ def read_logs(
             by_reason[reason] = dict.fromkeys(("users", *rows.counters), 0) | {"impressions": n}
     funnel = funnel_of(by_reason, counts, outcomes)
     refuse_what_must_not_be(funnel, cleaning, str(connection.engine.url.database))
-    return Reading(found.moments, funnel)
+    if not question.events:
+        return Reading(found.moments, funnel)
+    events = read_event_values(connection, tables, rows, question, cleaning, experiment)
+    return Reading({group: replace(m, events=events[group]) for group, m in found.moments.items()}, funnel)
 
 
 def log_rows(

@@ -35,8 +35,9 @@ DailyMoments = Mapping[str, Mapping[str, Moments]]
 class Database:
     """An experiment in a database.
 
-    It is read from its rollup where that was refreshed with the same rules, else from the raw logs,
-    else from a view with one row a user (`Relations.units`), which no rule cleans any more.
+    It is read from its rollup where that was refreshed with the same rules (but for quantiles, which sums
+    do not tell), else from the raw logs, else from a view with one row a user (`Relations.units`), which
+    no rule cleans any more.
 
     Attributes:
         database: an SQLAlchemy URL, the path of an SQLite file, or an engine.
@@ -124,12 +125,12 @@ def _read_units(
 def _read_database(
     source: Database, name: str, question: Question, cleaning: Cleaning, definition: Definition | None
 ) -> Data:
-    if question.events:
-        raise NoEvents(question.events, "of a database we read")
     with opened(source.database) as connection:
         found = definition or stored_definition(connection, source.relations.experiments, name)
         if found is not None and sa.inspect(connection).has_table(*_schema(source.logs.impressions)):
             return _read_own_logs(connection, source, replace_name(found, name), question, cleaning)
+    if question.events:
+        raise NoEvents(question.events, "views hold")
     columns = dict.fromkeys(("clicks", "impressions", *plain_columns(question.columns)))
     sums = read_experiment(source.database, name, columns=tuple(columns), relations=source.relations)
     groups = {Group(variant): moments for variant, moments in sums.moments.items()}
@@ -145,7 +146,7 @@ def _read_own_logs(
     cleaning: Cleaning,
 ) -> Data:
     rollup = Rollup(definition, source.logs, cleaning)
-    is_rolled_up = has_rollup(connection, rollup)
+    is_rolled_up = not question.events and has_rollup(connection, rollup)
     if is_rolled_up:
         read = read_totals(connection, rollup, question, source.users)
     else:

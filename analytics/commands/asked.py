@@ -42,7 +42,7 @@ class Measured:
         list[str] | None,
         typer.Option(
             metavar="NAME=A/B",
-            help="Sum of A over sum of B; B may be `users`. Of files with one row an impression also "
+            help="Sum of A over sum of B; B may be `users`. Where rows are impressions, also "
             "NAME=p95(COLUMN), a quantile. Write -A/B where an increase is bad. Repeat for more; the first "
             "is the goal. Default: those of the definition, else ctr=clicks/impressions.",
         ),

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from analytics_page_times import impressions
-from analytics_shop import LOGS, SHARES, units
+from analytics_shop import SHARES, units
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -262,10 +261,10 @@ def test_whatever_the_events_there_is_a_number_or_a_reason(
     assert (found["new"].p is None) == (found["new"].why_none is not None)
 
 
-def test_sums_cannot_give_a_quantile_and_say_so(days: UnitDays, database: sa.Engine) -> None:
+def test_sums_cannot_give_a_quantile_and_say_so(days: UnitDays, sqlite_url: str) -> None:
     whole = units({"control": 0.1, "new": 0.1}, {"control": 1.0, "new": 1.0}, 50)
     totals = pd.DataFrame({"user": whole.user, "variant": whole.variant, **whole.columns})
-    sources: list[Source] = [Tables(totals=totals), whole, days, whole.moments(), Database(database, LOGS)]
+    sources: list[Source] = [Tables(totals=totals), whole, days, whole.moments(), Database(sqlite_url)]
     for source in sources:
         with pytest.raises(NoEvents, match="'page_ms' is taken over single impressions") as raised:
             Experiment("demo", source, [LOAD], control="control", plan=SHARES).analyze()
