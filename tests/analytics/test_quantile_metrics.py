@@ -175,6 +175,7 @@ def test_a_segment_is_compared_as_if_it_stood_alone() -> None:
     events = impressions(1200, slower=1.2, seed=7)
     source = Tables(events=events)
     result = Experiment("", source, [LOAD], plan=PLAN).analyze(segments=["device"])
+    assert result.effects == analyze(events).effects
     found = result.segment("device")
     for device, rows in events.groupby("device"):
         assert found[str(device)]["new", "load"].ci == analyze(rows)["new", "load"].ci
