@@ -13,6 +13,7 @@ from analytics.contrasts import contrast_estimates, contrast_variants
 from analytics.corrections import adjust
 from analytics.cuped import VariantEstimate, estimate_variants
 from analytics.errors import AnalyticsError
+from analytics.event_values import EventValues
 from analytics.guardrails import NonInferiority, noninferiority
 from analytics.measures import Measure
 from analytics.metrics import CTR, Covariate, Metric
@@ -75,6 +76,7 @@ __all__ = [
     "DayPoint",
     "Definition",
     "Estimate",
+    "EventValues",
     "Experiment",
     "Fixed",
     "Interaction",
