@@ -119,8 +119,15 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.info.get(_ACCESS) != query_only:
         connection.exec_driver_sql(f"PRAGMA query_only = {query_only}")
         connection.info[_ACCESS] = query_only
-    if access != "look":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if access == "write" else "BEGIN")
+    if access == "look":
+        return
+    begin = "BEGIN IMMEDIATE" if access == "write" else "BEGIN"
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        driver.execute(begin)  # every page begins twice, and SQLAlchemy's way there is thirty times as long
+    except sqlite3.Error as error:
+        raise OperationalError(begin, None, error) from error
 
 
 @contextmanager

@@ -3,11 +3,17 @@
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalize.features.runs import NEVER, EventTable, Family, Floats, Ints, Kind, Tally, keys_of, weighs
 
 SHARED = (Family.STYLE, Family.CATEGORY_STYLE)
 """Families of so few keys that each can have its sums at hand."""
+
+MAX_ASKED = 256
+"""Sets of keys whose rows are kept in mind: as many as there are kinds of pages, in sets of categories."""
+
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 class RunningSums:
@@ -75,6 +81,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self._rows: dict[int, int] = {}
+        self._asked: dict[bytes, tuple[int, NDArray[np.intp], Ints]] = {}
         self._tally = Tally.empty(0)
 
     def add(self, keys: Ints, kind: Ints, at_us: Ints, weight: Floats, fading: float) -> None:
@@ -94,16 +101,27 @@ class _Sums:
         np.maximum.at(tally.last_us.reshape(-1), (row * 2 + kind)[seen], at_us[seen])
 
     def tally(self, keys: Ints, at_us: Ints, as_of_us: int, half_life_us: float) -> Tally:
-        row = np.array([*map(self._rows.get, keys.tolist(), repeat(-1))], dtype=np.int64)
-        found = np.flatnonzero(row >= 0)
+        found, row = self._found(keys)
         tally = Tally.empty(len(keys))
         if len(found):
-            row = row[found]
             fading = np.exp2((as_of_us - at_us[found]) / half_life_us)
             tally.amounts[found] = self._tally.amounts[row] * fading[:, None]
             tally.counts[found] = self._tally.counts[row]
             tally.last_us[found] = self._tally.last_us[row]
         return tally
+
+    def _found(self, keys: Ints) -> tuple[NDArray[np.intp], Ints]:
+        """Which of the keys have a row, and the row of each; the same keys are asked for again and again."""
+        asked = keys.tobytes()
+        n_rows, found, row = self._asked.get(asked, (-1, _NONE, _NONE))
+        if n_rows != len(self._rows):
+            row = np.array([*map(self._rows.get, keys.tolist(), repeat(-1))], dtype=np.int64)
+            found = np.flatnonzero(row >= 0)
+            row = row[found]
+            if len(self._asked) >= MAX_ASKED:
+                self._asked.clear()
+            self._asked[asked] = len(self._rows), found, row
+        return found, row
 
     def _reserve(self, size: int) -> None:
         missing = size - len(self._tally.amounts)

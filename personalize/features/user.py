@@ -58,6 +58,8 @@ LOOK_ONLY = TastePrior(alike=0.6, own=0.0, user=0.1)
 
 def _taste(clicks: Floats, expected: Floats, similarity: Floats, prior: TastePrior) -> Floats:
     """Taste for the candidates, (P, S); the original counts too, and looks like none of them."""
+    if not clicks.any() and not expected.any():  # shoppers without a past: most pages, and nothing to solve
+        return np.zeros((len(clicks), len(similarity)))
     size = len(similarity) + 1
     alike = np.zeros((size, size))
     alike[:-1, :-1] = similarity
