@@ -1,7 +1,7 @@
 """What was known when: the shop's events, kept so that any moment can be asked about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 from personalize.data.records import ClickEvent, Event, ShownStyle
 from personalize.features.ledger import Ledger
 from personalize.features.runs import EventTable, Family, Floats, Ints, Kind, Tally
+from personalize.features.showings import OpenShowings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,19 +36,6 @@ def microseconds(moment: datetime) -> int:
     1000000
     """
     return (moment - _EPOCH) // _MICROSECOND
-
-
-@dataclass(slots=True)
-class _Showing:
-    """An impression that may still be clicked or bought."""
-
-    at_us: int
-    user: int
-    category: int
-    style: int
-    weight: float
-    is_clicked: bool = False
-    is_purchased: bool = False
 
 
 class Codes:
@@ -107,7 +95,9 @@ class History:
             )
         self._window_us = attribution_window // _MICROSECOND
         self.users, self.categories, self.styles = Codes(), Codes(), Codes()
-        self._open: dict[str, _Showing] = {}
+        self._open = OpenShowings(
+            at_us=0, user=0, category=0, style=0, weight=0.0, is_clicked=False, is_purchased=False
+        )
         self.ledger = Ledger(float(half_life // _MICROSECOND))
 
     @classmethod
@@ -126,43 +116,43 @@ class History:
 
     def append_shown(self, shown: Sequence[ShownStyle], categories: Sequence[str]) -> None:
         """Add impressions just shown, with the category of each one's product; known ones are ignored."""
-        for style, category in zip(shown, categories, strict=True):
-            if style.impression_id in self._open:
-                continue
-            showing = _Showing(
-                microseconds(style.shown_at),
-                self.users.add(style.user_id),
-                self.categories.add(category),
-                self.styles.add(style.style_id),
-                _popularity_weight(style.policy, style.propensity),
-            )
-            self._open[style.impression_id] = showing
-            self._append(showing, showing.at_us, Kind.SHOWN)
-        if shown:
-            newest = max(microseconds(style.shown_at) for style in shown)
-            self._close_before(newest - OPEN_WINDOWS * self._window_us)
+        rows = self._open.fresh([one.impression_id for one in shown])
+        if not rows:
+            return
+        new = [shown[row] for row in rows]
+        at_us = [microseconds(one.shown_at) for one in new]
+        user = [self.users.add(one.user_id) for one in new]
+        category = [self.categories.add(categories[row]) for row in rows]
+        style = [self.styles.add(one.style_id) for one in new]
+        weight = [_popularity_weight(one.policy, one.propensity) for one in new]
+        kind = [int(Kind.SHOWN)] * len(new)
+        for row in zip(at_us, user, category, style, kind, weight, strict=True):
+            self.ledger.append(row)
+        columns = {"at_us": at_us, "user": user, "category": category, "style": style, "weight": weight}
+        self._open.add(
+            [one.impression_id for one in new], **{name: np.array(each) for name, each in columns.items()}
+        )
+        self._open.let_go_before(max(at_us) - OPEN_WINDOWS * self._window_us)
 
     def append_events(self, events: Sequence[Event]) -> None:
         """Add clicks and purchases; repeated ones, late ones and those of unknown impressions are ignored."""
         for event in events:
-            showing = self._open.get(event.impression_id)
-            if showing is None:
+            row = self._open.find(event.impression_id)
+            if row is None:
                 continue
             at_us = microseconds(event.occurred_at)
-            if not 0 <= at_us - showing.at_us <= self._window_us:
+            if not 0 <= at_us - int(self._open["at_us"][row]) <= self._window_us:
                 continue
-            if isinstance(event, ClickEvent):
-                if not showing.is_clicked:
-                    showing.is_clicked = True
-                    self._append(showing, at_us, Kind.CLICKED)
-            elif not showing.is_purchased:
-                showing.is_purchased = True
-                self._append(showing, at_us, Kind.PURCHASED)
+            is_click = isinstance(event, ClickEvent)
+            has_happened = self._open["is_clicked" if is_click else "is_purchased"]
+            if not has_happened[row]:
+                has_happened[row] = True
+                self._append(row, at_us, Kind.CLICKED if is_click else Kind.PURCHASED)
 
     def forget(self, user_id: str) -> None:
         """Drop everything of a user, also from the rates of styles and categories."""
         code = int(self.users.find([user_id])[0])
-        self._open = {key: showing for key, showing in self._open.items() if showing.user != code}
+        self._open.drop(self._open["user"] == code)
         self.ledger.drop(code)
         self.users.forget(user_id)
 
@@ -170,17 +160,9 @@ class History:
         """What is known of each key strictly before its moment; codes and moments broadcast to (Q,)."""
         return self.ledger.tally(family, user, category, style, at_us)
 
-    def _append(self, showing: _Showing, at_us: int, kind: Kind) -> None:
-        row = (at_us, showing.user, showing.category, showing.style, int(kind), showing.weight)
-        self.ledger.append(row)
-
-    def _close_before(self, at_us: int) -> None:
-        """Let go of impressions that can no longer be clicked, oldest first."""
-        while self._open:
-            oldest = next(iter(self._open))
-            if self._open[oldest].at_us >= at_us:
-                return
-            del self._open[oldest]
+    def _append(self, row: int, at_us: int, kind: Kind) -> None:
+        user, category, style = (int(self._open[name][row]) for name in ("user", "category", "style"))
+        self.ledger.append((at_us, user, category, style, int(kind), float(self._open["weight"][row])))
 
     def _read(self, log: "pd.DataFrame") -> None:
         shown_us = column_us(log["shown_at"])
@@ -198,17 +180,17 @@ class History:
             kinds = np.full(len(rows), int(kind), dtype=np.int64)
             tables.append(replace(tables[0].take(rows), at_us=at_us[rows], kind=kinds))
         self.ledger.extend(EventTable.joined(tables))
-        impression_ids = log["impression_id"].to_numpy()
-        for row in np.flatnonzero(shown_us >= shown_us.max() - OPEN_WINDOWS * self._window_us):
-            self._open[str(impression_ids[row])] = _Showing(
-                int(shown_us[row]),
-                int(user[row]),
-                int(category[row]),
-                int(style[row]),
-                float(weight[row]),
-                bool(happened[Kind.CLICKED][row]),
-                bool(happened[Kind.PURCHASED][row]),
-            )
+        rows = np.flatnonzero(shown_us >= shown_us.max() - OPEN_WINDOWS * self._window_us)
+        self._open.add(
+            [str(one) for one in log["impression_id"].to_numpy()[rows].tolist()],
+            at_us=shown_us[rows],
+            user=user[rows],
+            category=category[rows],
+            style=style[rows],
+            weight=weight[rows],
+            is_clicked=happened[Kind.CLICKED][rows],
+            is_purchased=happened[Kind.PURCHASED][rows],
+        )
 
 
 _NAT = np.iinfo(np.int64).min

@@ -14,33 +14,15 @@ from personalize.features.beliefs import BeliefPrior, Beliefs, Scores, Views
 from personalize.features.frame import Requests
 from personalize.features.history import OPEN_WINDOWS, microseconds
 from personalize.features.replay import Items, blocks
-from personalize.features.runs import Floats
+from personalize.features.runs import Floats, Ints
+from personalize.features.showings import OpenShowings
 from personalize.features.style import StyleSpace
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Mask = NDArray[np.bool_]
 _MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(slots=True)
-class _Open:
-    """A showing that may still be clicked or bought: the row of the views that it was learned with."""
-
-    views: Views
-    row: int
-    style: int
-    position: int
-    is_clicked: bool = False
-    is_purchased: bool = False
-
-    @property
-    def view(self) -> Views:
-        return self.views.take(np.array([self.row]))
-
-    @property
-    def at_us(self) -> int:
-        return int(self.views.at_us[self.row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +78,17 @@ class Online:
             prior=prior,
             came_later=np.append(space.came_later, False),
         )
-        self._open: dict[str, _Open] = {}
+        self._open = OpenShowings(
+            at_us=0,
+            user=0,
+            category=0,
+            contexts=np.array([-1]),
+            weights=np.array([0.0]),
+            style=0,
+            position=0,
+            is_clicked=False,
+            is_purchased=False,
+        )
 
     @classmethod
     def from_log(
@@ -140,11 +132,8 @@ class Online:
         contexts: Sequence[Mapping[str, object]],
     ) -> None:
         """Learn what was just shown, with the category of each product and the context of each page."""
-        rows = [
-            row
-            for row, one in enumerate(shown)
-            if one.style_id in self._index and one.impression_id not in self._open
-        ]
+        fresh = self._open.fresh([one.impression_id for one in shown])
+        rows = [row for row in fresh if shown[row].style_id in self._index]
         if not rows:
             return
         new = [shown[row] for row in rows]
@@ -159,42 +148,53 @@ class Online:
         styles = np.array([self._index[one.style_id] for one in new], dtype=np.int64)
         positions = np.array([one.position for one in new], dtype=np.int64)
         self.beliefs.show(views, self.beliefs.parts_of(views, styles), styles, positions)
-        for row, one in enumerate(new):
-            self._open[one.impression_id] = _Open(views, row, self._index[one.style_id], one.position)
-        self._close_before(int(at_us.max()) - OPEN_WINDOWS * self._window_us)
+        self._keep_open([one.impression_id for one in new], views, styles, positions)
+        self._open.let_go_before(int(at_us.max()) - OPEN_WINDOWS * self._window_us)
 
     def append_events(self, events: Sequence[Event]) -> None:
         """Learn from clicks and purchases; repeated ones, late ones and unknown ones are passed over."""
         for event in events:
-            showing = self._open.get(event.impression_id)
-            if showing is not None:
-                self._happen(showing, event)
+            row = self._open.find(event.impression_id)
+            if row is not None:
+                self._happen(row, event)
 
     def forget(self, user_id: str) -> None:
         """Drop what is believed of a user; their part in what holds for everybody goes at the next replay."""
-        code = int(self.beliefs.users.find([user_id])[0])
-        self._open = {key: one for key, one in self._open.items() if one.views.users[one.row] != code}
+        self._open.drop(self._open["user"] == int(self.beliefs.users.find([user_id])[0]))
         self.beliefs.forget(user_id)
 
-    def _happen(self, showing: _Open, event: Event) -> None:
-        at_us = np.array([microseconds(event.occurred_at)], dtype=np.int64)
-        if not 0 <= at_us[0] - showing.at_us <= self._window_us:
-            return
-        style = np.array([showing.style])
-        if not isinstance(event, ClickEvent):
-            if not showing.is_purchased:
-                showing.is_purchased = True
-                self.beliefs.purchase(showing.view, style)
-        elif not showing.is_clicked:
-            showing.is_clicked = True
-            self.beliefs.click(showing.view, style, np.array([showing.position]), at_us)
+    def _keep_open(
+        self, impression_ids: Sequence[str], views: Views, styles: Ints, positions: Ints, **happened: Mask
+    ) -> None:
+        """Keep in mind showings that may yet be clicked or bought, with the views they were learned with."""
+        self._open.add(
+            impression_ids,
+            at_us=views.at_us,
+            user=views.users,
+            category=views.categories,
+            contexts=views.contexts,
+            weights=views.weights,
+            style=styles,
+            position=positions,
+            **happened,
+        )
 
-    def _close_before(self, at_us: int) -> None:
-        while self._open:
-            oldest = next(iter(self._open))
-            if self._open[oldest].at_us >= at_us:
-                return
-            del self._open[oldest]
+    def _happen(self, row: int, event: Event) -> None:
+        at_us = np.array([microseconds(event.occurred_at)], dtype=np.int64)
+        columns, this = self._open, slice(row, row + 1)
+        if not 0 <= at_us[0] - columns["at_us"][row] <= self._window_us:
+            return
+        is_click = isinstance(event, ClickEvent)
+        has_happened = columns["is_clicked" if is_click else "is_purchased"]
+        if has_happened[row]:
+            return
+        has_happened[row] = True
+        names = ("user", "category", "contexts", "weights", "at_us")
+        view, style = Views(*(columns[name][this].copy() for name in names)), columns["style"][this]
+        if is_click:
+            self.beliefs.click(view, style, columns["position"][this], at_us)
+        else:
+            self.beliefs.purchase(view, style)
 
     def _replay(self, items: Items, replay: Replay, keep: NDArray[np.bool_]) -> None:
         place = np.cumsum(keep) - 1
@@ -225,16 +225,14 @@ class Online:
         """Keep in mind the latest showings, which may still be clicked."""
         views, items = self._views, self._items
         del self._views, self._items
-        ids = log["impression_id"].to_numpy()
         since = int(items.shown_us.max(initial=0)) - OPEN_WINDOWS * self._window_us
         recent = np.flatnonzero(items.shown_us >= since)
-        views = views.take(recent)
-        for row, index in enumerate(recent.tolist()):
-            self._open[str(ids[items.rows[index]])] = _Open(
-                views,
-                row,
-                int(items.styles[index]),
-                int(items.positions[index]),
-                bool(items.is_clicked[index]),
-                bool(items.is_purchased[index]),
-            )
+        ids = log["impression_id"].to_numpy()[items.rows[recent]]
+        self._keep_open(
+            [str(one) for one in ids.tolist()],
+            views.take(recent),
+            items.styles[recent],
+            items.positions[recent],
+            is_clicked=items.is_clicked[recent],
+            is_purchased=items.is_purchased[recent],
+        )
