@@ -9,7 +9,8 @@ A row is dropped by the first rule that it breaks, in this order:
                  two_variants     its user was seen in more than one variant
                  bots             its user has more impressions than a person would
     clicks       missing_ids, bad_time, outside_window (the stop plus the attribution window), duplicates
-    (purchases)  orphans          no impression that passed the first four rules has that id
+    (purchases)  other_currency   neither in the currency that counts nor in one with a rate to it
+                 orphans          no impression that passed the first four rules has that id
                  early            before its impression by more than the clock skew
                  late             after its impression by more than the attribution window
                  repeated         its impression was clicked before; click-through counts it once
@@ -22,11 +23,12 @@ spaces, tabs and line ends are blank. Times are compared to the millisecond.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from analytics.definition import DAY, Definition
+from analytics.currencies import Rate, checked_currency, exact_rates, rates_as_text
+from analytics.definition import DAY, Definition, PricedDefinition
 from analytics.errors import InvalidRequest, InvalidRows
 
 IMPRESSION_RULES = ("missing_ids", "bad_time", "outside_window", "duplicates", "two_variants", "bots")
@@ -40,7 +42,10 @@ OUTCOME_RULES = (
     "late",
     "repeated",
     "impression_dropped",
+    "other_currency",
 )
+"""By number, from 1; rollups keep the numbers, so a rule that is new comes last wherever it is tried."""
+
 BLANKS = " \t\r\n"
 
 Rule = Literal["drop", "refuse"]
@@ -59,7 +64,12 @@ class Cleaning:
             for the reason first.
         bot_impressions: users with more impressions than this are left out; None for no bound.
         clock_skew: a click may come so much earlier than its impression.
+        currency: the one in which amounts count, such as EUR; None where the log has no more than one.
+        rates: what one of another currency is worth in it, such as {"USD": "0.92"}; purchases in a currency
+            without a rate do not count. `currencies` says how amounts are rounded.
         attribution, started_at, stopped_at: as in `Definition`, which hands them down.
+    Raises:
+        InvalidRequest: a currency or a rate that cannot be one.
     """
 
     missing_ids: Rule = "drop"
@@ -77,6 +87,13 @@ class Cleaning:
     attribution: timedelta = DAY
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    currency: str | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.currency is not None:
+            checked_currency(self.currency)
+        object.__setattr__(self, "rates", exact_rates(self.currency, self.rates))
 
     @property
     def bot_bound(self) -> int | None:
@@ -89,9 +106,12 @@ class Cleaning:
         return None if self.stopped_at is None else self.stopped_at + self.attribution
 
     def within(self, definition: Definition) -> Cleaning:
-        """The same rules within the window of an experiment."""
-        window = {name: getattr(definition, name) for name in ("attribution", "started_at", "stopped_at")}
-        return Cleaning(**{f.name: getattr(self, f.name) for f in fields(self)} | window)
+        """The same rules within the window of an experiment; its currency and rates where none is named."""
+        names = ["attribution", "started_at", "stopped_at"]
+        if self.currency is None and isinstance(definition, PricedDefinition):
+            names += ["currency", "rates"]
+        said = {name: getattr(definition, name) for name in names}
+        return Cleaning(**{f.name: getattr(self, f.name) for f in fields(self)} | said)
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting, ready for JSON; the funnel means nothing without them."""
@@ -101,7 +121,7 @@ class Cleaning:
                 values[name] = value.total_seconds()
             elif isinstance(value, datetime):
                 values[name] = value.isoformat()
-        return values
+        return values | {"rates": rates_as_text(self.rates)}
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -145,6 +165,15 @@ def _parse_rule(name: str, text: str) -> Any:
             raise ValueError("it needs a time zone, such as 2030-01-31T00:00:00Z")
         return at
     raise ValueError(f"known are {', '.join([*CHOICES, 'bot_impressions', *SECONDS, *TIMES])}")
+
+
+def by_name(counts: Mapping[int, int]) -> dict[str, int]:
+    """Rows of an outcome log by the name of the rule that dropped them, from counts by its number.
+
+    The rule for currencies is named where it dropped any: most logs hold no more than one.
+    """
+    named = {rule: counts.get(number, 0) for number, rule in enumerate(OUTCOME_RULES, 1)}
+    return {rule: n for rule, n in named.items() if n or rule != "other_currency"}
 
 
 @dataclass(frozen=True)

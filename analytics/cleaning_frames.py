@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.cleaning import BLANKS, IMPRESSION_RULES, OUTCOME_RULES, Cleaning, Funnel, LogFunnel
+from analytics.cleaning import BLANKS, IMPRESSION_RULES, Cleaning, Funnel, LogFunnel, by_name
 from analytics.cleaning_sql import (
     BAD_TIME,
     BOT,
@@ -21,9 +21,11 @@ from analytics.cleaning_sql import (
     MISSING,
     MIXED,
     ORPHAN,
+    OTHER_CURRENCY,
     OUTSIDE,
     REPEATED,
 )
+from analytics.currencies_frames import amounts, currencies_of, in_other_currency
 from analytics.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -42,11 +44,13 @@ class CleanFrame:
     Attributes:
         rows: user, variant, where times are known `day` and the sums of that row's outcomes.
         columns: the quantities among them.
+        currencies: of the purchases that count, where they name some and the rules name none.
     """
 
     rows: pd.DataFrame
     columns: tuple[str, ...]
     funnel: Funnel
+    currencies: tuple[str, ...] = ()
 
 
 def clean(impressions: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame], cleaning: Cleaning) -> CleanFrame:
@@ -55,9 +59,10 @@ def clean(impressions: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame], clean
     Args:
         impressions: user, variant and, where known, impression_id, shown_at and clicked (0 or 1).
         outcomes: quantity (`clicks` counts once an impression) -> impression_id and, where known,
-            event_id, at and value; a value is added up as the quantity `revenue`.
+            event_id, at, value and currency; a value is added up as the quantity `revenue`.
     Raises:
         InvalidRequest: outcomes without impression ids, or `two_variants="first"` without times.
+        MissingColumns: the rules name a currency, and values do not.
     """
     shown = _read_impressions(impressions, cleaning)
     sums: dict[str, NDArray[Any]] = {"impressions": np.ones(len(impressions), np.int64)}
@@ -70,22 +75,25 @@ def clean(impressions: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame], clean
         logs.append((name, own, place))
     reason = _judge_users(impressions, shown, cleaning)
     funnels = [_log_funnel("impressions", reason, IMPRESSION_RULES)]
+    currencies: tuple[str, ...] = ()
     for name, own, place in logs:
         counts = own.reason == 0
         sums[name] = np.bincount(place[counts], minlength=len(reason)).astype(np.int64)
         if "value" in outcomes[name]:
-            value = outcomes[name]["value"].to_numpy(float)[counts]
+            value = amounts(outcomes[name], cleaning)[counts]
             sums["revenue"] = np.bincount(place[counts], weights=value, minlength=len(reason))
         lost = counts.copy()
         lost[counts] = reason[place[counts]] != 0
         own.reason[lost] = DROPPED
-        funnels.append(_log_funnel(name, own.reason, OUTCOME_RULES))
+        currencies += currencies_of(outcomes[name], own.reason == 0, cleaning)
+        rows_of = np.bincount(own.reason).tolist()
+        funnels.append(LogFunnel(name, len(own.reason), by_name(dict(enumerate(rows_of)))))
     kept = reason == 0
     rows = impressions.loc[kept, ["user", "variant"]].assign(**{k: v[kept] for k, v in sums.items()})
     if "shown_at" in impressions:
         rows["day"] = _days(shown.ms[kept])
     users = {rule: _n_users(impressions, reason == code) for rule, code in _USER_RULES.items()}
-    return CleanFrame(rows, tuple(sums), Funnel(tuple(funnels), _n_pairs(rows), users))
+    return CleanFrame(rows, tuple(sums), Funnel(tuple(funnels), _n_pairs(rows), users), currencies)
 
 
 def clean_totals(rows: pd.DataFrame, quantities: list[str], cleaning: Cleaning) -> CleanFrame:
@@ -130,6 +138,7 @@ def _read_outcomes(frame: pd.DataFrame, cleaning: Cleaning) -> _Rows:
     rows = _by_itself(frame, keys, "at", cleaning, cleaning.outcomes_stop_at)
     if "event_id" in frame and cleaning.duplicates != "keep":
         _mark_again(rows, frame["event_id"], [frame["impression_id"]])
+    rows.reason[(rows.reason == 0) & in_other_currency(frame, cleaning)] = OTHER_CURRENCY
     return rows
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import IMPRESSION_RULES, OUTCOME_RULES, Cleaning
+from analytics.currencies_sql import amount, in_other_currency
 from analytics.dialect import Sql
 from analytics.logs import LogTable, LogTables, OutcomeLog
 
@@ -22,7 +23,7 @@ Condition = Callable[[Column], sa.ColumnElement[bool]]
 """Which times are meant."""
 
 MISSING, BAD_TIME, OUTSIDE, DUPLICATE, MIXED, BOT = range(1, 1 + len(IMPRESSION_RULES))
-ORPHAN, EARLY, LATE, REPEATED, DROPPED = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
+ORPHAN, EARLY, LATE, REPEATED, DROPPED, OTHER_CURRENCY = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
 MET_REASONS = (EARLY, LATE, REPEATED)
 
 BROKEN = -1
@@ -135,33 +136,37 @@ def marked_impressions(
 
 def _marked_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
     """Every row of an outcome log with the reason that the row itself gives."""
-    reason = first_of(_outcome_rules(sql, log, table, cleaning)).label("reason")
-    query = sa.select(*_outcome_columns(log, table), reason)
+    rules = _outcome_rules(sql, log, table, cleaning)
+    is_other = in_other_currency(log, table, cleaning)
+    columns = _outcome_columns(log, table, cleaning)
     if table.is_unique or log.event_id is None:
-        return query.subquery(f"{log.name}_rows")
-    rows = query.subquery(f"{log.name}_read")
+        reason = first_of([*rules, *([] if is_other is None else [(is_other, OTHER_CURRENCY)])])
+        return sa.select(*columns, reason.label("reason")).subquery(f"{log.name}_rows")
+    columns += [] if is_other is None else [is_other.label("is_other")]
+    rows = sa.select(*columns, first_of(rules).label("reason")).subquery(f"{log.name}_read")
     rank = sa.func.row_number().over(
         partition_by=rows.c.event_id, order_by=(rows.c.reason != 0, rows.c.at, sql.bytes(rows.c.id))
     )
-    return _ranked(rows, rank, cleaning, f"{log.name}_rows")
+    ranked = _ranked(rows, rank, cleaning, f"{log.name}_rows")
+    return ranked if is_other is None else _in_one_currency(ranked, f"{log.name}_in_one_currency")
 
 
 def good_outcomes(sql: Sql, log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> sa.Subquery:
     """The rows of an outcome log that can count, as far as they tell by themselves."""
     name = sa.literal(log.name).label("log")
     if table.is_unique or log.event_id is None:
-        rules = _outcome_rules(sql, log, table, cleaning)
-        query = sa.select(name, *_outcome_columns(log, table)).where(
-            *(sa.not_(broken) for broken, _ in rules)
-        )
+        rules = [broken for broken, _ in _outcome_rules(sql, log, table, cleaning)]
+        is_other = in_other_currency(log, table, cleaning)
+        rules += [] if is_other is None else [is_other]
+        query = sa.select(name, *_outcome_columns(log, table, cleaning)).where(*map(sa.not_, rules))
         return query.subquery(f"{log.name}_good")
     rows = _marked_outcomes(sql, log, table, cleaning)
     columns = (rows.c.event_id, rows.c.id, rows.c.at, rows.c.value)
     return sa.select(name, *columns).where(rows.c.reason == 0).subquery(f"{log.name}_good")
 
 
-def _outcome_columns(log: OutcomeLog, table: LogTable) -> list[sa.Label[Any]]:
-    value = table.column(log.value) if log.value else sa.cast(sa.null(), sa.BigInteger)
+def _outcome_columns(log: OutcomeLog, table: LogTable, cleaning: Cleaning) -> list[sa.Label[Any]]:
+    value = amount(log, table, cleaning) if log.value else sa.cast(sa.null(), sa.BigInteger)
     columns = {"event_id": log.event_id, "id": log.impression_id, "at": log.at}
     return [*(table.column(name).label(ours) for ours, name in columns.items()), value.label("value")]
 
@@ -181,6 +186,14 @@ def _ranked(rows: sa.Subquery, rank: Column, cleaning: Cleaning, name: str) -> s
     is_again = sa.and_(ranked.c.reason == 0, ranked.c.rank > 1)
     reason = sa.case((is_again, sa.literal_column(str(DUPLICATE))), else_=ranked.c.reason)
     others = [column for column in ranked.c if column.name != "reason"]
+    return sa.select(*others, reason.label("reason")).subquery(name)
+
+
+def _in_one_currency(rows: sa.Subquery, name: str) -> sa.Subquery:
+    """The rows, those in another currency marked unless an earlier rule dropped them."""
+    is_dropped = sa.and_(rows.c.reason == 0, rows.c.is_other)
+    reason = sa.case((is_dropped, sa.literal_column(str(OTHER_CURRENCY))), else_=rows.c.reason)
+    others = [column for column in rows.c if column.name not in ("reason", "is_other")]
     return sa.select(*others, reason.label("reason")).subquery(name)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analytics.errors import InvalidDefinition, UnreadableSource
+from analytics.currencies import Rate, checked_currency, exact_rates, rates_as_text
+from analytics.errors import InvalidDefinition, InvalidRequest, UnreadableSource
 from analytics.measures import Measure
 
 DAY = timedelta(days=1)
@@ -125,14 +126,50 @@ class Definition:
         }
 
 
+@dataclass(frozen=True)
+class PricedDefinition(Definition):
+    """A definition that says in which currency amounts count.
+
+    It is read from a file alone: the table of experiments has no column for it.
+
+    Attributes:
+        currency, rates: as in `Cleaning`, whose own come first.
+    """
+
+    currency: str = ""
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            checked_currency(self.currency)
+            object.__setattr__(self, "rates", exact_rates(self.currency, self.rates))
+        except InvalidRequest as error:
+            raise InvalidDefinition(self.name, str(error)) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON; what a file for `read_definition` holds."""
+        return super().to_dict() | {"currency": self.currency, "rates": rates_as_text(self.rates)}
+
+
 def read_definition(path: str | Path) -> Definition:
-    """The definition in a TOML or JSON file (by its ending); `parse_definition` names the keys.
+    """The definition in a TOML or JSON file (by its ending), with a currency and rates where it names them.
+
+    `parse_definition` names the other keys.
 
     Raises:
         UnreadableSource: no such file, or its text is no TOML or JSON.
         InvalidDefinition: a key that nobody knows, or a value that cannot be.
     """
-    return parse_definition(read_settings(path))
+    settings = read_settings(path)
+    priced = {key: settings.pop(key) for key in ("currency", "rates") if key in settings}
+    definition = parse_definition(settings)
+    if not priced:
+        return definition
+    if not isinstance(priced.get("rates", {}), Mapping):
+        raise InvalidDefinition(definition.name, "rates wants one table, such as USD = 0.92")
+    own = {f.name: getattr(definition, f.name) for f in fields(Definition)}
+    return PricedDefinition(**own, **priced)
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class OutcomeLog:
         name: the quantity that counts its rows, and the name of the log in the funnel.
         value: the column that is added up as the quantity `value_name`, if there is one; it is an
             amount in `value_units` to one, such as 10,000 for ten-thousandths.
+        currency: the column with the ISO 4217 code of that amount; the log may lack it as long as nobody
+            names a currency.
         is_once: at most one row of an impression counts.
     """
 
@@ -33,6 +35,7 @@ class OutcomeLog:
     value: str | None = None
     value_name: str = ""
     value_units: int = 1
+    currency: str | None = None
     is_once: bool = False
 
     @property
@@ -43,7 +46,13 @@ class OutcomeLog:
 
 CLICKS = OutcomeLog("clicks", "clicks", at="clicked_at", is_once=True)
 PURCHASES = OutcomeLog(
-    "purchases", "purchases", at="purchased_at", value="value", value_name="revenue", value_units=10_000
+    "purchases",
+    "purchases",
+    at="purchased_at",
+    value="value",
+    value_name="revenue",
+    value_units=10_000,
+    currency="currency",
 )
 
 

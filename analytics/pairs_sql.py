@@ -217,7 +217,7 @@ def _amount(
     """The value of the outcomes of an impression that count, or of the first of them."""
     rows = good_outcomes(sql, log, dict(tables.outcomes)[log], cleaning)
     all_of_them, each = sql.spread(met, _gathered(log, rows))
-    early, late = _delays(sql, log, tables, cleaning, shown.c.at, each["at"])
+    early, late = delays(sql, log, tables, cleaning, shown.c.at, each["at"])
     query = sa.select(each["value"] if counts_once else sa.func.sum(each["value"]))
     query = query.select_from(all_of_them).where(sa.not_(early), sa.not_(late))
     if counts_once:
@@ -225,7 +225,7 @@ def _amount(
     return query.correlate_except(all_of_them).scalar_subquery()
 
 
-def _delays(
+def delays(
     sql: Sql, log: OutcomeLog, tables: LogTables, cleaning: Cleaning, shown_at: Column, at: Column
 ) -> tuple[Column, Column]:
     """Whether an outcome comes early, and whether it comes late; false where a rule is off."""

@@ -15,6 +15,7 @@ from analytics.cleaning import (
     Cleaning,
     Funnel,
     LogFunnel,
+    by_name,
     refuse_what_must_not_be,
 )
 from analytics.cleaning_sql import (
@@ -228,7 +229,7 @@ def _outcome_funnel(
         if reason != 0:
             dropped[DROPPED] += sums[name]
     dropped[ORPHAN] = own.get(0, 0) - met
-    return LogFunnel(name, sum(own.values()), {rule: dropped[i] for i, rule in enumerate(OUTCOME_RULES, 1)})
+    return LogFunnel(name, sum(own.values()), by_name(dropped))
 
 
 def _judged_pairs(dialect: str, pairs: Pairs, cleaning: Cleaning) -> sa.Subquery:

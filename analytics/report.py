@@ -42,6 +42,7 @@ RULES = {
     "late": "later than the attribution window",
     "repeated": "the impression was clicked before",
     "impression_dropped": "the impression was left out with its user",
+    "other_currency": "in a currency without a rate",
 }
 """The rules of `cleaning`, in words."""
 

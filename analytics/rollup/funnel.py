@@ -10,7 +10,6 @@ from functools import partial
 import sqlalchemy as sa
 
 from analytics.cleaning_sql import (
-    DUPLICATE,
     MET_REASONS,
     Part,
     broken_reasons,
@@ -95,7 +94,7 @@ class RollupFunnel(RollupAt):
             sizes.store({(IMPRESSIONS, edge.key): n_rows})
 
     def _count_outcomes_of(self, log: OutcomeLog, table: LogTable, slots: Sequence[Slot]) -> None:
-        day, is_own = self._table.c.day, self._table.c.reason <= DUPLICATE
+        day, is_own = self._table.c.day, self._table.c.reason.not_in(MET_REASONS)
         self._forget(log.name, is_own, day.not_in([slot.key for slot in slots]))
         query = sa.select(day, sa.func.sum(self._table.c.n_rows)).group_by(day)
         query = query.where(self._table.c.rollup_id == self.rollup_id, self._table.c.log == log.name, is_own)

@@ -71,6 +71,8 @@ class Rollup:
         rules = self.rules.to_dict()
         for later in ("two_variants", "bots", "bot_impressions"):
             del rules[later]
+        if self.rules.currency is None:  # as before there were any, so that a rollup of then is still good
+            del rules["currency"], rules["rates"]
         logs = {"impressions": self.logs.impressions, "columns": list(self.logs.columns)}
         pre_period = self.definition.pre_period.total_seconds()
         made_with = {"layout": LAYOUT, "rules": rules, "pre_period": pre_period, "logs": logs}
