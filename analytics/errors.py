@@ -58,6 +58,21 @@ class NoEvents(InvalidRequest):
         )
 
 
+class SeveralCurrencies(AnalyticsError):
+    """Amounts in several currencies, and nobody said which one counts."""
+
+    def __init__(self, quantity: str, currencies: Iterable[str]) -> None:
+        self.quantity = quantity
+        self.currencies = tuple(sorted(currencies))
+        first, second, *_ = self.currencies
+        all_of_them = f"{', '.join(self.currencies[:-1])} and {self.currencies[-1]}"
+        super().__init__(
+            f"{quantity} would add up amounts in {all_of_them}; name the currency that counts, such as "
+            f"--currency {first}, and a rate for each that is to be converted, such as --rate {second}=RATE "
+            "(Cleaning(currency=..., rates=...) in Python)"
+        )
+
+
 class InvalidRows(AnalyticsError):
     """Rows that cannot be counted without guessing what they mean."""
 

@@ -1,9 +1,10 @@
-"""Cleaned units from files or data frames: events, two raw logs, or one row a user.
+"""Cleaned units from files or data frames: events, raw logs, or one row a user.
 
 events       one row an impression: user, variant, clicked, and where known impression_id and shown_at
 impressions  one row an impression: impression_id, user, variant, and where known shown_at
 clicks       one row a click: impression_id, and where known event_id and clicked_at
-             (either may have columns of numbers, such as page_ms, to take quantiles of)
+purchases    one row a purchase: impression_id, value, and where known event_id, purchased_at and currency
+             (events and impressions may have columns of numbers, such as page_ms, to take quantiles of)
 totals       one row a user: user, variant, and quantities such as clicks, impressions and orders
 users        one row a user: user, and whatever is asked for: quantities from before, segments
 """
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from analytics.cleaning import Cleaning, Funnel, refuse_what_must_not_be
 from analytics.cleaning_frames import CleanFrame, clean, clean_totals, is_blank
 from analytics.derived import plain_columns, with_derived
-from analytics.errors import InvalidRequest, MissingColumns, NoEvents
+from analytics.errors import InvalidRequest, MissingColumns, NoEvents, SeveralCurrencies
 from analytics.event_values import EventValues
 from analytics.files import ColumnNames, as_flags, as_numbers, as_text, read_table, refuse
 from analytics.grouped import UNKNOWN, Group, Question
@@ -89,7 +90,9 @@ class CleanUnits:
 
 @dataclass(frozen=True)
 class Tables:
-    """Where the rows are: exactly one of events, impressions (with clicks) and totals; users beside it.
+    """Where the rows are: exactly one of events, impressions and totals; users beside it.
+
+    Clicks and purchases go with impressions.
 
     Attributes:
         columns: what their columns are called.
@@ -101,17 +104,21 @@ class Tables:
     totals: Table | None = None
     users: Table | None = None
     columns: ColumnNames = field(default_factory=ColumnNames)
+    purchases: Table | None = None
 
     def read(self, cleaning: Cleaning, question: Question) -> CleanUnits:
         """The units.
 
         Raises:
-            InvalidRequest: not exactly one of events, impressions and totals; clicks without impressions.
+            InvalidRequest: not exactly one of events, impressions and totals; clicks or purchases without
+                impressions.
             NoEvents: events are wanted of totals.
+            SeveralCurrencies: revenue is wanted of purchases in several, and the rules name none.
             UnreadableSource, MissingColumns, InvalidRows: a table is not what it should be.
         """
         given = [t is not None for t in (self.events, self.impressions, self.totals)]
-        if sum(given) != 1 or (self.clicks is not None and self.impressions is None):
+        has_outcomes = self.clicks is not None or self.purchases is not None
+        if sum(given) != 1 or (has_outcomes and self.impressions is None):
             raise InvalidRequest("name one source: events, or impressions with clicks, or totals")
         if self.totals is not None:
             if question.events:
@@ -122,6 +129,8 @@ class Tables:
         else:
             cleaned, rows = self._read_logs(self.impressions, question, cleaning)
         refuse_what_must_not_be(cleaned.funnel, cleaning, "the data")
+        if len(cleaned.currencies) > 1 and "revenue" in plain_columns(question.columns):
+            raise SeveralCurrencies("revenue", cleaned.currencies)
         return self._with_users(_as_units(cleaned, rows, question), question)
 
     def _read_events(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
@@ -137,11 +146,21 @@ class Tables:
         frame, source = read_table(table)
         optional = ("shown_at", *question.segments)
         rows = self._keyed(frame, source, ("impression_id", "user", "variant", *question.events), optional)
-        if self.clicks is None:
-            return clean(rows, {}, cleaning), rows
-        frame, source = read_table(self.clicks)
-        clicks = self._keyed(frame, source, ("impression_id",), ("event_id", "clicked_at"))
-        return clean(rows, {"clicks": clicks.rename(columns={"clicked_at": "at"})}, cleaning), rows
+        outcomes = {}
+        if self.clicks is not None:
+            frame, source = read_table(self.clicks)
+            clicks = self._keyed(frame, source, ("impression_id",), ("event_id", "clicked_at"))
+            outcomes["clicks"] = clicks.rename(columns={"clicked_at": "at"})
+        if self.purchases is not None:
+            outcomes["purchases"] = self._read_purchases(self.purchases)
+        return clean(rows, outcomes, cleaning), rows
+
+    def _read_purchases(self, table: Any) -> pd.DataFrame:
+        frame, source = read_table(table)
+        optional = ("event_id", "purchased_at", "currency")
+        rows = self._keyed(frame, source, ("impression_id", "value"), optional)
+        rows["value"] = as_numbers(rows["value"], source, is_count=False)
+        return rows.rename(columns={"purchased_at": "at"})
 
     def _read_totals(self, table: Any, question: Question, cleaning: Cleaning) -> Cleaned:
         frame, source = read_table(table)

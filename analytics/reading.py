@@ -20,6 +20,7 @@ from analytics.logs import EventLogs, LogTables
 from analytics.metrics import Metric
 from analytics.novelty import DAYS, Since, Trends, trend_columns
 from analytics.novelty import read_trends as trends_of_days
+from analytics.one_currency import refuse_several_currencies
 from analytics.raw import Users, daily_rows_of_logs, log_rows, read_logs
 from analytics.rollup import Rollup
 from analytics.rollup.read import daily_rows, has_rollup, read_totals, totals_rows
@@ -146,6 +147,14 @@ def _read_own_logs(
     cleaning: Cleaning,
 ) -> Data:
     rollup = Rollup(definition, source.logs, cleaning)
+    refuse_several_currencies(
+        connection,
+        LogTables.find(connection, source.logs),
+        rollup.rules,
+        definition,
+        question.columns,
+        lambda: _user_rows(connection, source, rollup, question.columns).table,
+    )
     is_rolled_up = not question.events and has_rollup(connection, rollup)
     if is_rolled_up:
         read = read_totals(connection, rollup, question, source.users)

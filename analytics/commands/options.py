@@ -30,6 +30,9 @@ COLUMNS = (
     "event_id",
     "shown_at",
     "clicked_at",
+    "purchased_at",
+    "value",
+    "currency",
 )
 RULES = (
     "Rule by which rows count, such as two_variants=first, bot_impressions=500, late=keep or "
@@ -79,6 +82,14 @@ class Where:
             rich_help_panel=DATA,
         ),
     ] = None
+    purchases: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw log of purchases beside it: impression_id, value, and if known event_id, purchased_at "
+            "and currency; its values are summed as revenue.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
     users: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,6 +118,24 @@ class Where:
     ] = None
     rule: Annotated[
         list[str] | None, typer.Option(metavar="RULE=VALUE", help=RULES, rich_help_panel=DATA)
+    ] = None
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="The currency that counts, such as EUR; purchases in another one do not. Default: that of "
+            "the definition, or the only one there is.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE=RATE",
+            help="What one of another currency is worth in it, such as USD=0.92: its purchases are "
+            "converted. Repeat for more.",
+            rich_help_panel=DATA,
+        ),
     ] = None
     definition: Annotated[
         Path | None,
@@ -154,11 +183,16 @@ class Where:
         """The rules.
 
         Raises:
-            InvalidRequest: an unknown rule, or a value that it cannot take.
+            InvalidRequest: an unknown rule, a value that it cannot take, or two rates of a currency.
         """
         from analytics.cleaning import parse_rules
 
-        return parse_rules(dict(split(text, "=", "--rule") for text in self.rule or ()))
+        rules = parse_rules(dict(split(text, "=", "--rule") for text in self.rule or ()))
+        rates = [split(text, "=", "--rate") for text in self.rate or ()]
+        twice = next((code for code, _ in rates if [c for c, _ in rates].count(code) > 1), None)
+        if twice is not None:
+            raise InvalidRequest(f"--rate names {twice} twice; give one rate of each currency")
+        return replace(rules, currency=self.currency, rates=dict(rates))
 
     def shares(self) -> dict[str, float] | None:
         """The planned shares, if they were given."""
@@ -186,7 +220,15 @@ class Where:
         from analytics.frames import Tables
 
         names = ColumnNames(_renamed(self.column, COLUMNS, "--column"))
-        return Tables(self.events, self.impressions, self.clicks, self.totals, self.users_file, names)
+        return Tables(
+            self.events,
+            self.impressions,
+            self.clicks,
+            self.totals,
+            self.users_file,
+            names,
+            self.purchases,
+        )
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,88 @@
+"""Amounts in several currencies are not added up in silence: whoever asks for their sum has to name one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from analytics.cleaning import Cleaning
+from analytics.cleaning_sql import good_outcomes, marked_impressions
+from analytics.definition import Definition
+from analytics.derived import plain_columns
+from analytics.dialect import Sql
+from analytics.errors import SeveralCurrencies
+from analytics.logs import LogTable, LogTables, OutcomeLog
+from analytics.pairs_sql import delays
+from analytics.raw import PRE, before_start, without_variants
+
+_Phase = tuple[LogTables, Cleaning, str | None, tuple[str, ...]]
+"""Of the experiment or from before it: the logs, the rules, the experiment, and what tells users apart."""
+
+
+def refuse_several_currencies(
+    connection: sa.Connection,
+    tables: LogTables,
+    cleaning: Cleaning,
+    definition: Definition,
+    columns: Sequence[str],
+    users: Callable[[], sa.FromClause],
+) -> None:
+    """An error where amounts in several currencies would be added up.
+
+    One quick look at the log of purchases is enough for most shops: it holds one currency. Only where it
+    holds more is it asked which of them count. A purchase without a currency tells nothing.
+
+    Args:
+        columns: the quantities that are asked for.
+        users: gives user, variant and reason, 0 where the user counts.
+    Raises:
+        SeveralCurrencies: an amount is asked for, purchases that count are in several currencies, and the
+            rules name none.
+    """
+    if cleaning.currency is not None:
+        return
+    asked = plain_columns(columns)
+    for log, table in tables.outcomes:
+        phases: dict[str, _Phase] = {log.value_name: (tables, cleaning, definition.name, ("user", "variant"))}
+        if definition.started_at is not None:
+            before = before_start(cleaning, definition.pre_period)
+            phases[PRE + log.value_name] = (without_variants(tables), before, None, ("user",))
+        names = [name for name in phases if name in asked]
+        if not names or not _has_several(connection, log, table):
+            continue
+        for name in names:
+            found = _counted(connection, log, users(), *phases[name])
+            if len(found) > 1:
+                raise SeveralCurrencies(name, found)
+
+
+def _has_several(connection: sa.Connection, log: OutcomeLog, table: LogTable) -> bool:
+    if log.currency is None or log.currency not in table.table.c:
+        return False
+    currency = table.column(log.currency)
+    query = sa.select(currency).distinct().where(currency.is_not(None)).limit(2)
+    return len(connection.scalars(query).all()) > 1
+
+
+def _counted(
+    connection: sa.Connection,
+    log: OutcomeLog,
+    users: sa.FromClause,
+    tables: LogTables,
+    cleaning: Cleaning,
+    experiment: str | None,
+    keys: Sequence[str],
+) -> set[str]:
+    """The currencies of the outcomes that count: of impressions that count, of users who count, in time."""
+    sql = Sql(connection.dialect.name)
+    in_place_of_value = replace(log, value=log.currency)
+    rows = good_outcomes(sql, in_place_of_value, dict(tables.outcomes)[log], cleaning)
+    shown = marked_impressions(sql, tables, cleaning, experiment)
+    early, late = delays(sql, log, tables, cleaning, shown.c.at, rows.c.at)
+    met = sa.and_(rows.c.id == shown.c.id, shown.c.reason == 0, shown.c.rank == 1)
+    theirs = sa.and_(*(shown.c[key] == users.c[key] for key in keys))
+    query = sa.select(rows.c.value).distinct().select_from(rows.join(shown, met).join(users, theirs))
+    query = query.where(users.c.reason == 0, sa.not_(early), sa.not_(late), rows.c.value.is_not(None))
+    return {str(code) for code in connection.scalars(query)}
