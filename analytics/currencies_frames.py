@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.cleaning import Cleaning
+from analytics.cleaning import BLANKS, Cleaning
 from analytics.currencies import PRECISION, Conversion
 from analytics.errors import MissingColumns
 
@@ -43,4 +43,4 @@ def currencies_of(frame: pd.DataFrame, which: NDArray[np.bool_], cleaning: Clean
     if cleaning.currency is not None or "currency" not in frame or "value" not in frame:
         return ()
     found: Any = frame["currency"][which].dropna().unique()
-    return tuple(sorted(map(str, found)))
+    return tuple(sorted(code for code in map(str, found) if code.strip(BLANKS)))

@@ -12,8 +12,8 @@ from analytics.cleaning_sql import good_outcomes, marked_impressions
 from analytics.definition import Definition
 from analytics.derived import plain_columns
 from analytics.dialect import Sql
-from analytics.errors import SeveralCurrencies
-from analytics.logs import LogTable, LogTables, OutcomeLog
+from analytics.errors import InvalidRequest, SeveralCurrencies
+from analytics.logs import EventLogs, LogTable, LogTables, OutcomeLog, find_log
 from analytics.pairs_sql import delays
 from analytics.raw import PRE, before_start, without_variants
 
@@ -58,11 +58,30 @@ def refuse_several_currencies(
                 raise SeveralCurrencies(name, found)
 
 
+def refuse_sums_of_several(
+    connection: sa.Connection, names: EventLogs, cleaning: Cleaning, columns: Sequence[str]
+) -> None:
+    """The same of views, which add up amounts whatever their currency, so that no rule can choose one.
+
+    Raises:
+        InvalidRequest: an amount is asked for in a currency that was named, or where the log holds several.
+    """
+    asked = plain_columns(columns)
+    for log in (log for log in names.outcomes if log.value and log.value_name in asked):
+        table = None if cleaning.currency else find_log(connection, log.table, (), None)
+        if cleaning.currency or (table is not None and _has_several(connection, log, table)):
+            raise InvalidRequest(
+                f"a view adds up {log.value_name} whatever its currency; define the experiment, such as with "
+                "--definition, so that its raw logs are read"
+            )
+
+
 def _has_several(connection: sa.Connection, log: OutcomeLog, table: LogTable) -> bool:
     if log.currency is None or log.currency not in table.table.c:
         return False
     currency = table.column(log.currency)
-    query = sa.select(currency).distinct().where(currency.is_not(None)).limit(2)
+    is_blank = Sql(connection.dialect.name).any_blank([currency])
+    query = sa.select(currency).distinct().where(sa.not_(is_blank)).limit(2)
     return len(connection.scalars(query).all()) > 1
 
 
@@ -84,5 +103,7 @@ def _counted(
     met = sa.and_(rows.c.id == shown.c.id, shown.c.reason == 0, shown.c.rank == 1)
     theirs = sa.and_(*(shown.c[key] == users.c[key] for key in keys))
     query = sa.select(rows.c.value).distinct().select_from(rows.join(shown, met).join(users, theirs))
-    query = query.where(users.c.reason == 0, sa.not_(early), sa.not_(late), rows.c.value.is_not(None))
+    query = query.where(
+        users.c.reason == 0, sa.not_(early), sa.not_(late), sa.not_(sql.any_blank([rows.c.value]))
+    )
     return {str(code) for code in connection.scalars(query)}

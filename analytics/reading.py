@@ -20,7 +20,7 @@ from analytics.logs import EventLogs, LogTables
 from analytics.metrics import Metric
 from analytics.novelty import DAYS, Since, Trends, trend_columns
 from analytics.novelty import read_trends as trends_of_days
-from analytics.one_currency import refuse_several_currencies
+from analytics.one_currency import refuse_several_currencies, refuse_sums_of_several
 from analytics.raw import Users, daily_rows_of_logs, log_rows, read_logs
 from analytics.rollup import Rollup
 from analytics.rollup.read import daily_rows, has_rollup, read_totals, totals_rows
@@ -132,6 +132,8 @@ def _read_database(
             return _read_own_logs(connection, source, replace_name(found, name), question, cleaning)
     if question.events:
         raise NoEvents(question.events, "views hold")
+    with opened(source.database) as connection:
+        refuse_sums_of_several(connection, source.logs, cleaning, question.columns)
     columns = dict.fromkeys(("clicks", "impressions", *plain_columns(question.columns)))
     sums = read_experiment(source.database, name, columns=tuple(columns), relations=source.relations)
     groups = {Group(variant): moments for variant, moments in sums.moments.items()}
@@ -147,13 +149,14 @@ def _read_own_logs(
     cleaning: Cleaning,
 ) -> Data:
     rollup = Rollup(definition, source.logs, cleaning)
+    tables, columns = LogTables.find(connection, source.logs), question.columns
     refuse_several_currencies(
         connection,
-        LogTables.find(connection, source.logs),
+        tables,
         rollup.rules,
         definition,
-        question.columns,
-        lambda: _user_rows(connection, source, rollup, question.columns).table,
+        columns,
+        lambda: _user_rows(connection, source, rollup, columns).table,
     )
     is_rolled_up = not question.events and has_rollup(connection, rollup)
     if is_rolled_up:

@@ -18,7 +18,7 @@ from analytics.definition import Definition
 
 DEFINITION = Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=STOP)
 RATES = {"USD": "0.925", "JPY": "0.006123456", "KWD": "3.05"}
-CURRENCIES = ("EUR", "EUR", "USD", "JPY", "KWD", "GBP", None)
+CURRENCIES = ("EUR", "EUR", "USD", "JPY", "KWD", "GBP", None, " ")
 
 
 @dataclass

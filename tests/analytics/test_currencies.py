@@ -50,7 +50,7 @@ def fill(connection: sa.Connection, shop: Shop, *, keys: bool = True) -> sa.Meta
     return metadata
 
 
-def only_in(shop: Shop, *currencies: str) -> Shop:
+def only_in(shop: Shop, *currencies: str | None) -> Shop:
     return replace(shop, bought=[row for row in shop.bought if row[4] in currencies])
 
 
@@ -204,7 +204,7 @@ def test_another_currency_or_rate_is_another_rollup(connection: sa.Connection) -
 def test_several_currencies_are_refused_where_revenue_is_asked_for_and_only_there(
     connection: sa.Connection, is_rolled_up: bool
 ) -> None:
-    fill(connection, only_in(shop_of(6), "EUR", "USD", "JPY"))
+    fill(connection, only_in(shop_of(6), "EUR", "USD", "JPY", None, " "))
     if is_rolled_up:
         Rollup(DEFINITION).refresh(connection.engine)
     experiment = Experiment("demo", Database(connection.engine), [SPEND], "a", definition=DEFINITION)
@@ -294,8 +294,27 @@ def test_a_log_that_names_no_currency_is_as_it_was_until_one_is_named(connection
         replace(wanted, cleaning=Cleaning(currency="EUR")).analyze()
 
 
+def test_a_view_cannot_choose_a_currency_and_says_so(connection: sa.Connection) -> None:
+    metadata = fill(connection, only_in(shop_of(13), "EUR"))
+    connection.exec_driver_sql(
+        "CREATE VIEW experiment_units AS SELECT experiment, variant, user_id, COUNT(*) AS impressions, "
+        "0 AS clicks, SUM(value) / 10000.0 AS revenue FROM impressions "
+        "LEFT JOIN purchases USING (impression_id) GROUP BY experiment, variant, user_id"
+    )
+    connection.commit()
+    views = Experiment("demo", Database(connection.engine), [SPEND], "a")
+    assert views.analyze().came_from == "views"
+    with pytest.raises(InvalidRequest, match="a view adds up revenue whatever its currency; define"):
+        replace(views, cleaning=IN_EUROS).analyze()
+    dollars = {"event_id": "d", "impression_id": "i1", "value": 5, "currency": "USD"}
+    write(connection, metadata, [("purchases", dollars)])
+    with pytest.raises(InvalidRequest, match="so that its raw logs are read"):
+        views.analyze()
+    assert replace(views, metrics=["ctr=clicks/impressions"]).analyze().came_from == "views"
+
+
 def test_purchases_from_a_file_are_treated_alike() -> None:
-    shop = only_in(shop_of(11), "EUR", "USD")
+    shop = only_in(shop_of(11), "EUR", "USD", None, " ")
     shown, bought = frames(shop)
     source = Tables(impressions=shown, purchases=bought)
     wanted = Experiment("demo", source, [SPEND], "a", definition=DEFINITION)
