@@ -23,7 +23,7 @@ _Phase = tuple[LogTables, Cleaning, str | None, tuple[str, ...]]
 
 def refuse_several_currencies(
     connection: sa.Connection,
-    tables: LogTables,
+    names: EventLogs,
     cleaning: Cleaning,
     definition: Definition,
     columns: Sequence[str],
@@ -41,18 +41,20 @@ def refuse_several_currencies(
         SeveralCurrencies: an amount is asked for, purchases that count are in several currencies, and the
             rules name none.
     """
-    if cleaning.currency is not None:
-        return
     asked = plain_columns(columns)
+    sums = {prefix + log.value_name for log in names.outcomes if log.value for prefix in ("", PRE)}
+    if cleaning.currency is not None or sums.isdisjoint(asked):
+        return
+    tables = LogTables.find(connection, names)
     for log, table in tables.outcomes:
         phases: dict[str, _Phase] = {log.value_name: (tables, cleaning, definition.name, ("user", "variant"))}
         if definition.started_at is not None:
             before = before_start(cleaning, definition.pre_period)
             phases[PRE + log.value_name] = (without_variants(tables), before, None, ("user",))
-        names = [name for name in phases if name in asked]
-        if not names or not _has_several(connection, log, table):
+        wanted = [name for name in phases if name in asked]
+        if not wanted or not _has_several(connection, log, table):
             continue
-        for name in names:
+        for name in wanted:
             found = _counted(connection, log, users(), *phases[name])
             if len(found) > 1:
                 raise SeveralCurrencies(name, found)

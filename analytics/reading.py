@@ -149,14 +149,13 @@ def _read_own_logs(
     cleaning: Cleaning,
 ) -> Data:
     rollup = Rollup(definition, source.logs, cleaning)
-    tables, columns = LogTables.find(connection, source.logs), question.columns
     refuse_several_currencies(
         connection,
-        tables,
+        source.logs,
         rollup.rules,
         definition,
-        columns,
-        lambda: _user_rows(connection, source, rollup, columns).table,
+        question.columns,
+        lambda: _user_rows(connection, source, rollup, question.columns).table,
     )
     is_rolled_up = not question.events and has_rollup(connection, rollup)
     if is_rolled_up:
