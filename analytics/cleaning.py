@@ -9,7 +9,7 @@ A row is dropped by the first rule that it breaks, in this order:
                  two_variants     its user was seen in more than one variant
                  bots             its user has more impressions than a person would
     clicks       missing_ids, bad_time, outside_window (the stop plus the attribution window), duplicates
-    (purchases)  other_currency   neither in the currency that counts nor in one with a rate to it
+    (purchases)  other_currency   an amount neither in the currency that counts nor in one with a rate
                  orphans          no impression that passed the first four rules has that id
                  early            before its impression by more than the clock skew
                  late             after its impression by more than the attribution window
