@@ -213,6 +213,8 @@ def parse_definition(content: Mapping[str, Any]) -> Definition:
     try:
         values: dict[str, Any] = {key: _convert(key, value) for key, value in content.items()}
         return Definition(**{_CONVERTED.get(key, key): value for key, value in values.items()})
+    except InvalidDefinition:
+        raise
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InvalidDefinition(name, f"a value has the wrong type ({error})") from error
 

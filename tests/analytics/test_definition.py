@@ -90,8 +90,9 @@ def test_a_guardrail_says_its_good_side_and_its_margin_in_its_text() -> None:
 def test_what_cannot_be_is_refused_with_what_would_be_right(
     change: dict[str, object], complaint: str
 ) -> None:
-    with pytest.raises(InvalidDefinition, match=complaint):
+    with pytest.raises(InvalidDefinition, match=complaint) as refusal:
         parse_definition({"name": "demo", "variants": {"a": 0.5, "b": 0.5}} | change)
+    assert str(refusal.value).count("experiment '") == 1
 
 
 @pytest.mark.parametrize(("name", "text"), [("e.toml", "= 1"), ("e.json", "{"), ("e.json", "[1]")])
