@@ -210,6 +210,7 @@ class Experiment(Base):
     """`variants` maps each variant to its share (summing to 1), `policies` to the policy that serves it.
 
     The other columns are those of `analytics.definition.Definition`; metrics are None for its defaults.
+    `rates` maps a currency to what one of it is worth, as text such as "0.92"; None where none is given.
     """
 
     __tablename__ = "experiments"
@@ -228,6 +229,8 @@ class Experiment(Base):
     pre_period_days: Mapped[float] = mapped_column(Double, server_default="14")
     goals: Mapped[list[str] | None] = mapped_column(Json)
     guardrails: Mapped[list[str] | None] = mapped_column(Json)
+    currency: Mapped[str | None] = mapped_column(String(3))
+    rates: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
 
 
 class Assignment(Base):
