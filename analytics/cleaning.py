@@ -27,8 +27,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from analytics.currencies import Rate, checked_currency, exact_rates, rates_as_text
-from analytics.definition import DAY, Definition, PricedDefinition
+from analytics.currencies import Rate, exact_rates, rates_as_text
+from analytics.definition import DAY, Definition
 from analytics.errors import InvalidRequest, InvalidRows
 
 IMPRESSION_RULES = ("missing_ids", "bad_time", "outside_window", "duplicates", "two_variants", "bots")
@@ -91,8 +91,6 @@ class Cleaning:
     rates: Mapping[str, Rate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.currency is not None:
-            checked_currency(self.currency)
         object.__setattr__(self, "rates", exact_rates(self.currency, self.rates))
 
     @property
@@ -108,7 +106,7 @@ class Cleaning:
     def within(self, definition: Definition) -> Cleaning:
         """The same rules within the window of an experiment; its currency and rates where none is named."""
         names = ["attribution", "started_at", "stopped_at"]
-        if self.currency is None and isinstance(definition, PricedDefinition):
+        if self.currency is None:
             names += ["currency", "rates"]
         said = {name: getattr(definition, name) for name in names}
         return Cleaning(**{f.name: getattr(self, f.name) for f in fields(self)} | said)

@@ -46,7 +46,9 @@ def exact_rates(currency: str | None, rates: Mapping[str, Rate]) -> dict[str, De
     Raises:
         InvalidRequest: a currency is none, is the one converted to, or has no rate that can be one.
     """
-    if currency is None and rates:
+    if currency is not None:
+        checked_currency(currency)
+    elif rates:
         raise InvalidRequest("a rate converts to the currency that counts; name that too, such as EUR")
     for code in rates:
         if checked_currency(code) == currency:

@@ -89,7 +89,7 @@ def stored_definition(connection: sa.Connection, relation: str, experiment: str)
     if table is None or shares is None:
         return None
     known = [
-        sa.column(name, sa.JSON) if name in METRICS else table.c[name] for name in STORED if name in table.c
+        sa.column(name, sa.JSON) if name in AS_JSON else table.c[name] for name in STORED if name in table.c
     ]
     query = sa.select(*known) if known else sa.select(sa.literal(experiment).label("name"))
     row = connection.execute(query.select_from(table).where(table.c.name == experiment)).mappings().one()
@@ -99,7 +99,7 @@ def stored_definition(connection: sa.Connection, relation: str, experiment: str)
     return parse_definition({"name": experiment} | values | {"variants": variants})
 
 
-METRICS = ("goals", "guardrails")
+AS_JSON = ("goals", "guardrails", "rates")
 STORED = (
     "name",
     "salt",
@@ -111,7 +111,8 @@ STORED = (
     "stopped_at",
     "attribution_seconds",
     "pre_period_days",
-    *METRICS,
+    "currency",
+    *AS_JSON,
 )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analytics.currencies import Rate, checked_currency, exact_rates, rates_as_text
+from analytics.currencies import Rate, exact_rates, rates_as_text
 from analytics.errors import InvalidDefinition, InvalidRequest, UnreadableSource
 from analytics.measures import Measure
 
@@ -34,6 +34,7 @@ class Definition:
         goals, guardrails: metrics as `name=numerator/denominator`, with `-` before the numerator where an
             increase is bad; the first goal decides. A guardrail may end in its margin, such as `:0.02`.
         pre_period: how far before the start behaviour is used to sharpen the comparison (CUPED).
+        currency, rates: as in `Cleaning`, whose own come first.
     Raises:
         InvalidDefinition: a value that cannot be; the sentence says which and what would be right.
     """
@@ -51,12 +52,18 @@ class Definition:
     goals: tuple[str, ...] = (CTR_TEXT,)
     guardrails: tuple[str, ...] = ()
     pre_period: timedelta = 14 * DAY
+    currency: str | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "salt", self.salt or self.name)
         problem = next((text for holds, text in self._rules() if not holds), None)
         if problem is not None:
             raise InvalidDefinition(self.name, problem)
+        try:
+            object.__setattr__(self, "rates", exact_rates(self.currency, self.rates))
+        except InvalidRequest as error:
+            raise InvalidDefinition(self.name, str(error)) from error
 
     def _rules(self) -> list[tuple[bool, str]]:
         shares = self.variants.values()
@@ -108,7 +115,8 @@ class Definition:
         return list(found.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON; what `parse_definition` reads."""
+        """The same, ready for JSON; what `parse_definition` reads. Currency and rates are in it if named."""
+        money = {"currency": self.currency, "rates": rates_as_text(self.rates)}
         return {
             "name": self.name,
             "salt": self.salt,
@@ -123,53 +131,17 @@ class Definition:
             "goals": list(self.goals),
             "guardrails": list(self.guardrails),
             "pre_period_days": self.pre_period / DAY,
-        }
-
-
-@dataclass(frozen=True)
-class PricedDefinition(Definition):
-    """A definition that says in which currency amounts count.
-
-    It is read from a file alone: the table of experiments has no column for it.
-
-    Attributes:
-        currency, rates: as in `Cleaning`, whose own come first.
-    """
-
-    currency: str = ""
-    rates: Mapping[str, Rate] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        try:
-            checked_currency(self.currency)
-            object.__setattr__(self, "rates", exact_rates(self.currency, self.rates))
-        except InvalidRequest as error:
-            raise InvalidDefinition(self.name, str(error)) from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON; what a file for `read_definition` holds."""
-        return super().to_dict() | {"currency": self.currency, "rates": rates_as_text(self.rates)}
+        } | (money if self.currency else {})
 
 
 def read_definition(path: str | Path) -> Definition:
-    """The definition in a TOML or JSON file (by its ending), with a currency and rates where it names them.
-
-    `parse_definition` names the other keys.
+    """The definition in a TOML or JSON file (by its ending); `parse_definition` names the keys.
 
     Raises:
         UnreadableSource: no such file, or its text is no TOML or JSON.
         InvalidDefinition: a key that nobody knows, or a value that cannot be.
     """
-    settings = read_settings(path)
-    priced = {key: settings.pop(key) for key in ("currency", "rates") if key in settings}
-    definition = parse_definition(settings)
-    if not priced:
-        return definition
-    if not isinstance(priced.get("rates", {}), Mapping):
-        raise InvalidDefinition(definition.name, "rates wants one table, such as USD = 0.92")
-    own = {f.name: getattr(definition, f.name) for f in fields(Definition)}
-    return PricedDefinition(**own, **priced)
+    return parse_definition(read_settings(path))
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
@@ -229,6 +201,12 @@ def _time(value: Any) -> datetime:
     return at.astimezone(UTC) if at.tzinfo is not None else at
 
 
+def _rates(value: Any) -> dict[str, Rate]:
+    if not isinstance(value, Mapping):
+        raise TypeError("rates wants one table, such as USD = 0.92")
+    return dict(value)
+
+
 def _shares(value: Any) -> dict[str, float]:
     return {str(name): float(share) for name, share in value.items()}
 
@@ -244,4 +222,5 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "pre_period_days": lambda days: timedelta(days=float(days)),
     "goals": tuple,
     "guardrails": tuple,
+    "rates": _rates,
 }

@@ -133,7 +133,8 @@ def _read_database(
     if question.events:
         raise NoEvents(question.events, "views hold")
     with opened(source.database) as connection:
-        refuse_sums_of_several(connection, source.logs, cleaning, question.columns)
+        rules = cleaning if found is None else cleaning.within(found)
+        refuse_sums_of_several(connection, source.logs, rules, question.columns)
     columns = dict.fromkeys(("clicks", "impressions", *plain_columns(question.columns)))
     sums = read_experiment(source.database, name, columns=tuple(columns), relations=source.relations)
     groups = {Group(variant): moments for variant, moments in sums.moments.items()}

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from personalize.data.database import (
     writing,
 )
 from personalize.data.events import record_events
+from personalize.data.experiments import change_experiment, read_experiment
 from personalize.data.schema import Base
 from personalize.errors import DatabaseOutOfDate, DatabaseUnavailable
 
@@ -110,6 +112,27 @@ def test_ratings_keep_what_fits_on_the_way_forth_and_back(bare_database_url: str
     with reading(engine) as session:
         kept = session.execute(text("SELECT rating_id, score FROM ratings ORDER BY rating_id")).all()
     assert [tuple(one) for one in kept] == [("pair", None), ("score", 4)]
+    engine.dispose()
+
+
+def test_an_experiment_from_before_currencies_goes_forth_and_back(bare_database_url: str) -> None:
+    upgrade(bare_database_url, "fewer_indexes")
+    engine = open_database(bare_database_url)
+    columns = "name, salt, variants, policies, started_at, traffic"
+    row = """'demo', 'salt', '{"a": 1}', '{"a": "personal"}', '2026-03-01 12:00:00+00:00', 0.5"""
+    with writing(engine) as session:
+        session.execute(text(f"INSERT INTO experiments ({columns}) VALUES ({row})"))
+    upgrade(bare_database_url)
+    with writing(engine) as session:
+        stored = read_experiment(session, "demo")
+        assert (stored.currency, stored.rates, stored.traffic) == (None, {}, 0.5)
+        priced = replace(stored, currency="EUR", rates={"USD": "0.92"})
+        assert change_experiment(session, priced, NOW) == priced
+    downgrade(bare_database_url, "fewer_indexes")
+    assert {"currency", "rates"}.isdisjoint(c["name"] for c in inspect(engine).get_columns("experiments"))
+    upgrade(bare_database_url)
+    with reading(engine) as session:
+        assert read_experiment(session, "demo") == stored
     engine.dispose()
 
 

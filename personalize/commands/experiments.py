@@ -28,8 +28,8 @@ def apply(
     """Store the experiment of a file, or change the stored one to it; run it again and nothing happens.
 
     Keys: name, variants, and where wanted policies (by variant; default: that of its name), salt, version,
-    traffic, layer, started_at, stopped_at, attribution_seconds, goals, guardrails, pre_period_days. Nobody
-    who was assigned moves unless the version is raised.
+    traffic, layer, started_at, stopped_at, attribution_seconds, goals, guardrails, pre_period_days,
+    currency, rates. Nobody who was assigned moves unless the version is raised.
     """
     from personalize.data.database import writing
     from personalize.data.experiments import apply_experiment, read_plan, refused

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from analytics.assignment import free_range, traffic_range, variant_of
+from analytics.currencies import rates_as_text
 from analytics.definition import CTR_TEXT, DAY, Definition, parse_definition, read_settings
 from analytics.errors import AnalyticsError
 from analytics.rollup import forget_user as forget_user
@@ -125,9 +126,9 @@ def store_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> E
 def change_experiment(session: Session, plan: ExperimentPlan, now: datetime) -> ExperimentPlan:
     """Replace a stored definition: within a version nobody moves, a new version shuffles everybody.
 
-    Within a version the traffic may grow and the stop, the metrics and the windows may change. The
-    next version may change all of it, and starts now unless the plan names a later start, so that
-    what was seen under the old one is outside its window.
+    Within a version the traffic may grow and the stop, the metrics, the windows and the currency with
+    its rates may change. The next version may change all of it, and starts now unless the plan names
+    a later start, so that what was seen under the old one is outside its window.
 
     Raises:
         UnknownExperiment: no experiment of that name.
@@ -212,6 +213,8 @@ def read_experiment(session: Session, name: str) -> ExperimentPlan:
         goals=tuple(row.goals or (CTR_TEXT,)),
         guardrails=tuple(row.guardrails or ()),
         pre_period=row.pre_period_days * DAY,
+        currency=row.currency,
+        rates=row.rates or {},
         policies=row.policies,
     )
 
@@ -220,7 +223,8 @@ def _row(plan: ExperimentPlan) -> dict[str, Any]:
     row = asdict(plan)
     row["attribution_seconds"] = row.pop("attribution").total_seconds()
     row["pre_period_days"] = row.pop("pre_period") / DAY
-    return row | {"goals": list(plan.goals), "guardrails": list(plan.guardrails)}
+    rates = rates_as_text(plan.rates) or None
+    return row | {"goals": list(plan.goals), "guardrails": list(plan.guardrails), "rates": rates}
 
 
 def _placed(session: Session, plan: ExperimentPlan, kept: ExperimentPlan | None = None) -> ExperimentPlan:

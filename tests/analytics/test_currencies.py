@@ -20,6 +20,7 @@ from analytics import Covariate, Experiment, Measure, Metric, Tables
 from analytics.cleaning import Cleaning
 from analytics.cleaning_frames import clean
 from analytics.currencies import Conversion
+from analytics.database import stored_definition
 from analytics.errors import InvalidRequest, MissingColumns, SeveralCurrencies
 from analytics.grouped import Question
 from analytics.logs import PURCHASES, EventLogs
@@ -306,11 +307,50 @@ def test_a_view_cannot_choose_a_currency_and_says_so(connection: sa.Connection) 
     assert views.analyze().came_from == "views"
     with pytest.raises(InvalidRequest, match="a view adds up revenue whatever its currency; define"):
         replace(views, cleaning=IN_EUROS).analyze()
+    elsewhere = Database(connection.engine, EventLogs(impressions="archived"))
+    defined = replace(views, source=elsewhere, definition=DEFINITION)
+    assert defined.analyze().came_from == "views"
+    with pytest.raises(InvalidRequest, match="a view adds up revenue whatever its currency; define"):
+        replace(defined, definition=replace(DEFINITION, currency="EUR")).analyze()
     dollars = {"event_id": "d", "impression_id": "i1", "value": 5, "currency": "USD"}
     write(connection, metadata, [("purchases", dollars)])
     with pytest.raises(InvalidRequest, match="so that its raw logs are read"):
         views.analyze()
     assert replace(views, metrics=["ctr=clicks/impressions"]).analyze().came_from == "views"
+
+
+@pytest.mark.parametrize("columns", [(), ("currency",), ("currency", "rates")], ids=len)
+def test_a_table_of_experiments_may_know_the_currency_and_the_rates_or_not(
+    connection: sa.Connection, columns: tuple[str, ...]
+) -> None:
+    shop = shop_of(14)
+    metadata = fill(connection, shop)
+    kinds = {"currency": sa.Text(), "rates": sa.JSON()}
+    plans = sa.Table(
+        "experiments",
+        metadata,
+        *(sa.Column("name", sa.Text), sa.Column("variants", sa.JSON)),
+        *(sa.Column(name, sa.DateTime(timezone=True)) for name in ("started_at", "stopped_at")),
+        *(sa.Column(name, kinds[name]) for name in columns),
+    )
+    plans.create(connection)
+    known = {name: getattr(DEFINITION, name) for name in ("name", "variants", "started_at", "stopped_at")}
+    said = {name: {"currency": "EUR", "rates": RATES}[name] for name in columns}
+    write(connection, metadata, [("experiments", known | said), ("experiments", known | {"name": "other"})])
+    stored = stored_definition(connection, "experiments", "demo")
+    assert stored == replace(DEFINITION, **said)
+    assert stored_definition(connection, "experiments", "other") == replace(
+        DEFINITION, name="other", salt="other"
+    )
+    wanted = Experiment("demo", Database(connection.engine), [SPEND], "a")
+    if not columns:
+        with pytest.raises(SeveralCurrencies):
+            wanted.analyze()
+        return
+    _, fates = earned(shop, Cleaning().within(stored))
+    result = wanted.analyze()
+    assert result.funnel is not None
+    check_funnel(result.funnel["purchases"], fates)
 
 
 def test_purchases_from_a_file_are_treated_alike() -> None:

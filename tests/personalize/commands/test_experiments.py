@@ -53,10 +53,29 @@ def test_a_file_is_stored_once_and_shown_as_it_is(file: Path, settings: Settings
 def test_what_is_shown_can_be_applied_elsewhere(file: Path, settings: Settings, tmp_path: Path) -> None:
     run("apply", str(file), settings=settings)
     shown = answer("show", "styles", settings=settings)
+    assert "currency" not in shown
     del shown["state"]
     copy = tmp_path / "copy.json"
     copy.write_text(json.dumps(shown))
     assert answer("apply", str(copy), settings=settings)["changed"] is False
+
+
+def test_a_currency_and_rates_are_stored_changed_and_taken_away(
+    file: Path, settings: Settings, tmp_path: Path
+) -> None:
+    priced = PLAN + 'currency = "EUR"\nrates = {USD = 0.920, JPY = "0.006123456"}\n'
+    file.write_text(priced)
+    assert answer("apply", str(file), settings=settings)["changed"] is True
+    assert answer("apply", str(file), settings=settings)["changed"] is False
+    shown = answer("show", "styles", settings=settings)
+    assert (shown["currency"], shown["rates"]) == ("EUR", {"JPY": "0.006123456", "USD": "0.92"})
+    assert "currency: EUR" in run("show", "styles", settings=settings)
+    file.write_text(priced.replace("0.920", "0.93"))
+    assert answer("apply", str(file), settings=settings)["experiment"]["rates"]["USD"] == "0.93"
+    assert answer("stop", "styles", settings=settings)["experiment"]["currency"] == "EUR"
+    file.write_text(PLAN)
+    assert answer("apply", str(file), settings=settings)["changed"] is True
+    assert {"currency", "rates"}.isdisjoint(answer("show", "styles", settings=settings))
 
 
 def test_traffic_grows_in_place_and_a_change_that_moves_users_wants_a_version(
@@ -86,6 +105,8 @@ def test_a_stopped_experiment_keeps_its_end(file: Path, settings: Settings) -> N
         (PLAN.replace("policies = {control", "policies = {other"), "'other', which is no variant"),
         (PLAN.replace("personal = 0.5", "personal = 0.6"), "sum to 1"),
         (PLAN.replace("traffic", "trafic"), "no setting 'trafic'"),
+        (PLAN + 'currency = "euro"', "three capitals of ISO 4217"),
+        (PLAN + "rates = {USD = 0.92}", "name that too, such as EUR"),
         ("name = ", "is no TOML"),
     ],
 )

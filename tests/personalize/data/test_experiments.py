@@ -5,20 +5,29 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from factories import NOW, make_experiment
-from sqlalchemy import Engine
+from factories import NOW, make_experiment, make_purchase, make_slate, make_styles
+from sqlalchemy import Engine, text
 
+from analytics import Experiment as Comparing
+from analytics.database import stored_definition
+from analytics.errors import SeveralCurrencies
+from analytics.reading import Database
+from analytics.rollup import Rollup
 from personalize.data.database import reading, writing
+from personalize.data.events import record_events
 from personalize.data.experiments import (
     ExperimentPlan,
+    apply_experiment,
     assign,
     change_experiment,
     create_experiment,
     may_join,
     read_experiment,
+    read_experiments,
     store_experiment,
     variant_of,
 )
+from personalize.data.schema import Experiment
 from personalize.errors import InvalidIdentifier, UnknownExperiment
 
 THIRDS = {"original": 1 / 3, "popular": 1 / 3, "personal": 1 / 3}
@@ -37,6 +46,68 @@ def test_an_experiment_is_read_as_it_was_created(engine: Engine) -> None:
         assert read_experiment(session, "demo") == created
     assert created == ExperimentPlan("demo", THIRDS, "salt", started_at=NOW, policies=policies)
     assert list(created.variants) == ["original", "personal", "popular"]
+
+
+def test_a_currency_and_rates_are_stored_as_they_were_written(engine: Engine) -> None:
+    rates = {"USD": "0.925", "JPY": "0.006123456", "KWD": "123456789.123456789"}
+    with writing(engine) as session:
+        store_experiment(session, plan(currency="EUR", rates=rates), NOW)
+    with reading(engine) as session:
+        [stored] = read_experiments(session)
+        row = session.get_one(Experiment, "demo")
+    assert stored == plan(currency="EUR", rates=rates, started_at=NOW)
+    assert (row.currency, row.rates) == ("EUR", rates)
+    with reading(engine) as session:
+        found = stored_definition(session.connection(), "experiments", "demo")
+    assert found is not None
+    assert (found.currency, found.rates) == (stored.currency, stored.rates)
+    assert found.to_dict() | {"policies": stored.policies} == stored.to_dict()
+
+
+def test_an_experiment_without_a_currency_stores_none(engine: Engine) -> None:
+    without = text("SELECT name FROM experiments WHERE currency IS NULL AND rates IS NULL")
+    with writing(engine) as session:
+        make_experiment(session)
+        assert session.scalar(without) == "demo"
+
+
+def test_a_comparison_counts_in_the_currency_that_is_stored(engine: Engine) -> None:
+    with writing(engine) as session:
+        make_styles(session)
+        stored = make_experiment(session)
+        for variant, value, currency in (
+            ("original", "10", "EUR"),
+            ("original", "10", "USD"),
+            ("personal", "100", "USD"),
+            ("personal", "50", "GBP"),
+        ):
+            [shown] = make_slate(session, experiment="demo", variant=variant)
+            record_events(session, [make_purchase(shown, value, currency=currency)], NOW + timedelta(hours=1))
+    wanted = Comparing("demo", Database(engine), ["spend=revenue/users"], "original")
+    with pytest.raises(SeveralCurrencies):
+        wanted.analyze()
+    with writing(engine) as session:
+        apply_experiment(session, replace(stored, currency="EUR", rates={"USD": "0.925"}), NOW)
+    from_logs = wanted.analyze()
+    assert from_logs["personal", "spend"].effect == pytest.approx(92.5 / 2 - (10 + 9.25) / 2)
+    assert from_logs.funnel is not None
+    assert from_logs.funnel["purchases"].dropped["other_currency"] == 1
+    with reading(engine) as session:
+        definition = stored_definition(session.connection(), "experiments", "demo")
+    assert definition is not None
+    Rollup(definition).refresh(engine)
+    from_rollup = wanted.analyze()
+    assert from_rollup.came_from == "rollup"
+    assert from_rollup["personal", "spend"].effect == from_logs["personal", "spend"].effect
+
+
+def test_a_currency_moves_nobody_so_it_may_change_within_a_version(engine: Engine) -> None:
+    with writing(engine) as session:
+        plain = make_experiment(session)
+        priced = replace(plain, currency="EUR", rates={"USD": "0.92"})
+        for wanted in (priced, replace(priced, rates={"USD": "0.93"}), replace(priced, rates={}), plain):
+            assert apply_experiment(session, wanted, NOW) == (wanted, True)
+            assert apply_experiment(session, wanted, NOW) == (wanted, False)
 
 
 def test_creating_the_same_experiment_again_changes_nothing(engine: Engine) -> None:
