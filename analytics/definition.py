@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -145,15 +146,15 @@ def read_definition(path: str | Path) -> Definition:
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings in a TOML or JSON file (by its ending), as they stand there.
+    """The settings in a TOML or JSON file (by its ending), as they stand there: a fraction is a `Decimal`.
 
     Raises:
         UnreadableSource: no such file, or its text is no TOML or JSON.
     """
     path = Path(path)
-    read: Callable[[str], Any] = json.loads if path.suffix.lower() == ".json" else tomllib.loads
+    read: Callable[..., Any] = json.loads if path.suffix.lower() == ".json" else tomllib.loads
     try:
-        content = read(path.read_text(encoding="utf-8"))
+        content = read(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
         raise UnreadableSource(str(path), f"cannot be read ({error.strerror})") from error
     except ValueError as error:
@@ -212,6 +213,9 @@ def _shares(value: Any) -> dict[str, float]:
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "name": str,
+    "salt": str,
+    "layer": str,
     "variants": _shares,
     "version": int,
     "traffic": float,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,18 @@ def test_a_definition_with_a_currency_is_the_same_from_toml_json_and_code(tmp_pa
     assert Cleaning().within(found) == IN_EUROS
     dollars = Cleaning(currency="USD").within(found)
     assert (dollars.currency, dollars.rates) == ("USD", {})
+
+
+@pytest.mark.parametrize("rate", ["0.1", "123456789.123456789", "1.000000001"])
+def test_a_rate_in_a_file_is_taken_as_written_with_quotes_or_without(tmp_path: Path, rate: str) -> None:
+    for text in (rate, f'"{rate}"'):
+        (tmp_path / "e.toml").write_text(TOML.replace("0.925", text), encoding="utf-8")
+        (tmp_path / "e.json").write_text(
+            f'{{"name": "demo", "variants": {{"a": 1.0}}, "currency": "EUR", "rates": {{"USD": {text}}}}}',
+            encoding="utf-8",
+        )
+        for name in ("e.toml", "e.json"):
+            assert read_definition(tmp_path / name).rates["USD"] == Decimal(rate)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ def test_the_salt_is_the_name_unless_it_is_given() -> None:
     assert Definition("demo", {"a": 1.0}).salt == "demo"
 
 
+def test_names_that_look_like_numbers_are_names(tmp_path: Path) -> None:
+    text = "name = 2026\nsalt = 0.5\nlayer = 7\ntraffic = 0.25\nvariants = {a = 1}"
+    (tmp_path / "e.toml").write_text(text, encoding="utf-8")
+    found = read_definition(tmp_path / "e.toml")
+    assert found == Definition("2026", {"a": 1.0}, "0.5", layer="7", traffic=0.25)
+    assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
+
+
 def test_the_goals_come_first_among_the_metrics() -> None:
     assert [m.metric.name for m in EXPECTED.measures()] == ["ctr", "spend"]
 
