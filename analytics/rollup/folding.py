@@ -3,7 +3,7 @@ is exact."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +101,9 @@ class Folding(RollupAt):
         """
         totals = self.tables.user_totals
         other = totals.alias("other")
-        variants = self.connection.scalars(sa.select(totals.c.variant).where(mine).distinct()).all()
         saw_another = sa.exists().where(
             other.c.rollup_id == self._id,
-            other.c.variant.in_(variants),
+            other.c.variant.in_(self._variants()),
             other.c.user_id == totals.c.user_id,
             other.c.variant != totals.c.variant,
         )
@@ -277,11 +276,18 @@ class Folding(RollupAt):
         keys = ("rollup_id", "user_id", "variant")
         first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
         users = sa.union(*(sa.select(table.c.user_id) for table in tables))
-        self.connection.execute(
-            totals.delete().where(totals.c.rollup_id == self.rollup_id, totals.c.impressions == 0)
+        theirs = sa.and_(
+            totals.c.rollup_id == self.rollup_id,
+            totals.c.variant.in_(self._variants()),  # with it the key finds these users among all
+            totals.c.user_id.in_(users),
         )
+        self.connection.execute(totals.delete().where(theirs, totals.c.impressions == 0))
         self.connection.execute(
-            totals.update()
-            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(users))
-            .values(first_ms=first.scalar_subquery(), place=UNPLACED_SQL)
+            totals.update().where(theirs).values(first_ms=first.scalar_subquery(), place=UNPLACED_SQL)
         )
+
+    def _variants(self) -> Sequence[str]:
+        """Those that anybody saw."""
+        totals = self.tables.user_totals
+        query = sa.select(totals.c.variant).where(totals.c.rollup_id == self.rollup_id).distinct()
+        return self.connection.scalars(query).all()
