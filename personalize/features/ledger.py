@@ -11,7 +11,7 @@ from personalize.features.runs import EventTable, Family, Ints, Run, Tally, keys
 MERGE_RATIO = 8
 """A run is merged into the one before it unless that one is at least this many times larger."""
 
-MAX_PENDING = 1024
+MAX_PENDING = 4096
 MAX_COMPARISONS = 1 << 18
 """Events that wait before they should become a run, and comparisons with what is asked that they may cost:
 past that whoever asks makes the run."""
