@@ -1,5 +1,6 @@
 """What a user's clicks say about every style, also about styles that only look like those they clicked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,10 @@ class TastePrior:
         return self.alike * similarity + self.own * np.eye(len(similarity))
 
 
-def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: float) -> Floats:
-    """How much more than others each user likes each style, in log odds, (U, S).
+def tastes(clicks: Floats, expected: Floats, covariances: Floats, user_variances: Sequence[float]) -> Floats:
+    """How much more than others each user likes each style, in log odds, under K priors, (K, U, S).
 
-    Clicks are Poisson with mean expected * exp(d), and d is Gaussian: `covariance` over styles plus a
+    Clicks are Poisson with mean expected * exp(d), and d is Gaussian: a covariance over styles plus a
     lift of the user as a whole, which is left out of the answer. The posterior mode by Newton's
     method from 0, with D = diag(m), m = expected * exp(d) and K the full covariance:
         d <- K (I + D K)^-1 (clicks - m + m * d)
@@ -39,24 +40,39 @@ def taste(clicks: Floats, expected: Floats, covariance: Floats, user_variance: f
 
     Args:
         clicks: (U, S) time-decayed clicks; expected: (U, S) clicks that an average user would have made.
-        covariance: (S, S).
+        covariances: (K, S, S); user_variances: (K,), of the lift.
     """
+    n_priors, n_styles = covariances.shape[:2]
+    likes = np.zeros((n_priors, len(clicks), n_styles))
+    lifts = np.asarray(user_variances)[:, None, None, None]
+    at_once = max(1, MAX_CELLS // (n_priors * n_styles**2))
+    for start in range(0, len(clicks), at_once):
+        users = slice(start, start + at_once)
+        likes[:, users] = _solved(clicks[users], expected[users], covariances, lifts)
+    return likes
+
+
+MAX_CELLS = 1 << 22
+"""Numbers in the matrices solved at once: a night asks for tens of thousands of users."""
+
+
+def _solved(clicks: Floats, expected: Floats, covariances: Floats, lifts: Floats) -> Floats:
     styles = _told(clicks, expected)
+    weights = np.zeros((len(covariances), *clicks.shape))
     if not styles.shape[1]:  # nobody here has seen anything
-        return np.zeros(clicks.shape)
-    full = covariance[styles[:, :, None], styles[:, None, :]] + user_variance
+        return weights
+    full = covariances[:, styles[:, :, None], styles[:, None, :]] + lifts
     clicks, expected = (np.take_along_axis(each, styles, axis=1) for each in (clicks, expected))
     identity = np.eye(styles.shape[1])
-    deviation = np.zeros_like(clicks)
+    deviation = np.zeros(full.shape[:-1])
     for _ in range(NEWTON_STEPS):
         start = np.minimum(deviation, MAX_DEVIATION)
         mean = expected * np.exp(start)
         target = clicks - mean + mean * start
-        told = np.linalg.solve(identity + mean[:, :, None] * full, target[:, :, None])
-        deviation = (full @ told)[:, :, 0]
-    weights = np.zeros((len(styles), len(covariance)))
-    np.put_along_axis(weights, styles, told[:, :, 0], axis=1)
-    likes: Floats = weights @ covariance
+        told = np.linalg.solve(identity + mean[..., None] * full, target[..., None])
+        deviation = (full @ told)[..., 0]
+    np.put_along_axis(weights, np.broadcast_to(styles, deviation.shape), told[..., 0], axis=-1)
+    likes: Floats = weights @ covariances
     return likes
 
 

@@ -1,11 +1,13 @@
 """What one user did: rates per style, taste, recency."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from personalize.features.history import History
 from personalize.features.runs import NEVER, Family, Floats, Ints
 from personalize.features.style import lift
-from personalize.features.taste import TastePrior, taste
+from personalize.features.taste import TastePrior, tastes
 
 USER_PRIOR_CLICKS = 3.0
 USER_STYLE_PRIOR_CLICKS = 2.0
@@ -38,12 +40,12 @@ def user_columns(
     clicks = tally.amounts[..., 1] + PURCHASE_CLICKS * tally.amounts[..., 2]
     expected = shown * rates
     user_lift = lift(clicks.sum(axis=1), expected.sum(axis=1), USER_PRIOR_CLICKS)[:, None]
-    likes = _taste(clicks, expected, similarity, prior)
+    likes, looks = _tastes(clicks, expected, similarity, (prior, LOOK_ONLY))
     return {
         "user_lift": np.broadcast_to(user_lift, likes.shape),
         "user_style_lift": lift(clicks, expected * user_lift, USER_STYLE_PRIOR_CLICKS)[:, :-1],
         "user_style_taste": likes,
-        "user_look_taste": _taste(clicks, expected, similarity, LOOK_ONLY),
+        "user_look_taste": looks,
         "user_style_shown": tally.counts[:, :-1, 0].astype(np.float64),
         "user_style_clicks": tally.counts[:, :-1, 1].astype(np.float64),
         "user_style_purchases": tally.amounts[:, :-1, 2],
@@ -56,14 +58,15 @@ LOOK_ONLY = TastePrior(alike=0.6, own=0.0, user=0.1)
 """The taste explained by the look of styles alone."""
 
 
-def _taste(clicks: Floats, expected: Floats, similarity: Floats, prior: TastePrior) -> Floats:
-    """Taste for the candidates, (P, S); the original counts too, and looks like none of them."""
+def _tastes(clicks: Floats, expected: Floats, similarity: Floats, priors: Sequence[TastePrior]) -> Floats:
+    """Taste for the candidates under K priors, (K, P, S); the original counts too, and looks like none."""
+    size = len(similarity)
     if not clicks.any() and not expected.any():  # shoppers without a past: most pages, and nothing to solve
-        return np.zeros((len(clicks), len(similarity)))
-    size = len(similarity) + 1
-    alike = np.zeros((size, size))
+        return np.zeros((len(priors), len(clicks), size))
+    alike = np.zeros((size + 1, size + 1))
     alike[:-1, :-1] = similarity
-    return taste(clicks, expected, prior.covariance(alike), prior.user)[:, :-1]
+    covariances = np.array([prior.covariance(alike) for prior in priors])
+    return tastes(clicks, expected, covariances, [prior.user for prior in priors])[..., :-1]
 
 
 def _hours_since(last_us: Ints, at_us: Ints) -> Floats:
