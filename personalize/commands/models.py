@@ -84,7 +84,7 @@ def show(version: Version, data_dir: DataDir = None, as_json: AsJson = False) ->
 @app.command()
 def promote(version: Version, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Make a version the champion whatever the gate said; running services follow."""
-    from personalize.retrain.succession import promote_by_hand
+    from personalize.models.succession import promote_by_hand
 
     with _opened(data_dir) as (settings, engine):
         promote_by_hand(engine, settings, version, datetime.now(UTC))
@@ -94,7 +94,7 @@ def promote(version: Version, data_dir: DataDir = None, as_json: AsJson = False)
 @app.command()
 def rollback(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Take the last promotion back: the champion before it serves again, in running services too."""
-    from personalize.retrain.succession import roll_back
+    from personalize.models.succession import roll_back
 
     with _opened(data_dir) as (settings, engine):
         taken_back, serving = roll_back(engine, settings, datetime.now(UTC))

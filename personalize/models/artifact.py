@@ -103,16 +103,21 @@ def load_scorer(models_dir: Path, model_version: str, *, manifest_sha256: str | 
         CorruptModel: a file is missing or is not what the manifest says, or the model does not load or
             predict as it did when it was saved.
     """
-    folder = models_dir / model_version
-    manifest = _read_manifest(folder, model_version)
-    if manifest_sha256 is not None and manifest["checksum"] != manifest_sha256:
-        raise CorruptModel(model_version, "its manifest is not the one that was registered")
-    contents = {name: _read_checked(folder, name, manifest, model_version) for name in (MODEL, CALIBRATION)}
-    _probe_once(folder, contents[MODEL], manifest, model_version)
+    manifest, contents = _read_all(models_dir, model_version, manifest_sha256)
+    _probe_once(models_dir / model_version, contents[MODEL], manifest, model_version)
     ranker = Ranker(model_version, contents[MODEL].decode(), Calibration(**json.loads(contents[CALIBRATION])))
     if list(ranker.feature_names) != manifest["features"]:
         raise CorruptModel(model_version, "its trees use other features than its manifest says")
     return ranker
+
+
+def check_files(models_dir: Path, model_version: str, *, manifest_sha256: str) -> None:
+    """See that a version's files are, byte by byte, those that were registered, without loading them.
+
+    Raises:
+        CorruptModel: a file is missing or is another.
+    """
+    _read_all(models_dir, model_version, manifest_sha256)
 
 
 def remove_unfinished(models_dir: Path) -> None:
@@ -130,6 +135,18 @@ def _is_intact(folder: Path, checksum: str) -> bool:
     except CorruptModel:
         return False
     return bool(manifest["checksum"] == checksum)
+
+
+def _read_all(
+    models_dir: Path, model_version: str, manifest_sha256: str | None
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and the files that it names, each as it was written."""
+    folder = models_dir / model_version
+    manifest = _read_manifest(folder, model_version)
+    if manifest_sha256 is not None and manifest["checksum"] != manifest_sha256:
+        raise CorruptModel(model_version, "its manifest is not the one that was registered")
+    names = (MODEL, CALIBRATION)
+    return manifest, {name: _read_checked(folder, name, manifest, model_version) for name in names}
 
 
 def _read_manifest(folder: Path, model_version: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from personalize.decisions import Decision
 from personalize.engine import Engine
 from personalize.features import Requests
 from personalize.knowledge import Knowledge
-from personalize.retrain.succession import promote_by_hand
+from personalize.models.succession import promote_by_hand
 from personalize.service.garbage import rarely_collected
 from personalize.settings import Settings
 

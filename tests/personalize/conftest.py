@@ -13,8 +13,8 @@ from sqlalchemy import Engine as Database
 
 from personalize.data.database import open_database, writing
 from personalize.engine import Engine
+from personalize.models.succession import promote_by_hand
 from personalize.retrain import retrain
-from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
 
 

@@ -61,6 +61,14 @@ def test_a_rollback_takes_under_a_second_and_a_running_engine_follows(trained_sh
         assert not engine.refresh()
 
 
+def test_a_rollback_does_not_wait_for_the_model_to_load(
+    trained_shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, newest = versions(trained_shop)
+    monkeypatch.setattr("personalize.models.artifact._probe_once", pytest.fail)
+    assert answer("rollback", settings=trained_shop) == {"taken_back": newest, "champion": before}
+
+
 def test_nobody_waits_for_the_indexes_that_a_new_champion_asks_for(
     trained_shop: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,8 @@ from personalize.engine import Engine as ShopEngine
 from personalize.errors import RetrainInProgress
 from personalize.models import load_scorer
 from personalize.models.artifact import MODEL
+from personalize.models.succession import promote_by_hand
 from personalize.retrain import RetrainReport, nightly, retrain
-from personalize.retrain.succession import promote_by_hand
 from personalize.settings import Settings
 from personalize.simulate.shop import FIRST_DAY
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from personalize.data.database import reading, writing
 from personalize.data.registry import promote, read_model_version, standing_promotions, withdraw
 from personalize.errors import NothingToRollBack
-from personalize.models import load_scorer
+from personalize.models.artifact import check_files, load_scorer
 from personalize.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def promote_by_hand(engine: Engine, settings: Settings, model_version: str, now:
         UnknownModelVersion: it is not registered.
         CorruptModel: its files are not what was registered; the champion stays.
     """
-    _verify(engine, settings, model_version)
+    load_scorer(settings.models_dir, model_version, manifest_sha256=_registered(engine, model_version))
     with writing(engine) as session:
         promote(session, model_version, now)
     logger.info("model_promoted_by_hand", extra={"model_version": model_version})
@@ -29,6 +29,9 @@ def promote_by_hand(engine: Engine, settings: Settings, model_version: str, now:
 
 def roll_back(engine: Engine, settings: Settings, now: datetime) -> tuple[str, str | None]:
     """Take the last promotion back; running services follow. Again goes back one further.
+
+    The one before has served, so its files are compared with what was registered but not loaded, which would
+    take seconds. A service loads them with every check before it lets go of the one that it has.
 
     Returns:
         The version taken back, and the one that serves now: None is the online layer by itself.
@@ -41,15 +44,14 @@ def roll_back(engine: Engine, settings: Settings, now: datetime) -> tuple[str, s
     if not promotions:
         raise NothingToRollBack
     if len(promotions) > 1:
-        _verify(engine, settings, promotions[1])
+        check_files(settings.models_dir, promotions[1], manifest_sha256=_registered(engine, promotions[1]))
     with writing(engine) as session:
         taken_back, serving = withdraw(session, now)
     logger.info("model_rolled_back", extra={"model_version": taken_back, "serving": serving})
     return taken_back, serving
 
 
-def _verify(engine: Engine, settings: Settings, model_version: str) -> None:
-    """Load it through every check: manifest, checksums, child process, canaries."""
+def _registered(engine: Engine, model_version: str) -> str:
+    """The checksum of its manifest."""
     with reading(engine) as session:
-        registered = read_model_version(session, model_version)
-    load_scorer(settings.models_dir, model_version, manifest_sha256=registered.manifest_sha256)
+        return read_model_version(session, model_version).manifest_sha256
