@@ -32,8 +32,9 @@ class Definition:
         layer_start: first bucket of the layer's draw that belongs to this experiment.
         started_at, stopped_at: events outside [started_at, stopped_at) do not count; None is open.
         attribution: how long after its impression a click or purchase counts.
-        goals, guardrails: metrics as `name=numerator/denominator`, with `-` before the numerator where an
-            increase is bad; the first goal decides. A guardrail may end in its margin, such as `:0.02`.
+        goals, guardrails: metrics as `name=numerator/denominator` or `name=p95(column)`, with `-` after the
+            `=` where an increase is bad; the first goal decides. A guardrail may end in its margin, such as
+            `:0.02`.
         pre_period: how far before the start behaviour is used to sharpen the comparison (CUPED).
         currency, rates: as in `Cleaning`, whose own come first.
     Raises:

@@ -1,7 +1,7 @@
 """A quantile of events, such as the 95th percentile of page times, with an error clustered by user.
 
-Three passes, none of which moves rows: the order statistic itself; per user how many of the events lie at
-or below it (`Sums`); two more order statistics. No density is estimated and nothing is resampled.
+Three passes over the events: the order statistic itself; per user how many of them lie at or below it
+(`Sums`); two more order statistics. No density is estimated and nothing is resampled.
 """
 
 from __future__ import annotations
