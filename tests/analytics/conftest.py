@@ -130,3 +130,13 @@ def fill(engine: sa.Engine, days: UnitDays) -> None:
             "FROM visits GROUP BY experiment, variant, user_id"
         )
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
+    """To an empty database of each kind."""
+    url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    engine = sa.create_engine(url, poolclass=sa.StaticPool if request.param == "sqlite" else None)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()

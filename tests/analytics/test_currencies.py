@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -33,15 +32,6 @@ from analytics.sums import Moments
 IN_EUROS = Cleaning(currency="EUR", rates=RATES)
 SPEND = "spend=revenue/users"
 QUESTION = Question(("purchases", "revenue", "pre_revenue"))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
-    url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
-    engine = sa.create_engine(url, poolclass=sa.StaticPool if request.param == "sqlite" else None)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def fill(connection: sa.Connection, shop: Shop, *, keys: bool = True) -> sa.MetaData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,15 +18,6 @@ START = datetime(2030, 3, 30, 12, tzinfo=UTC)
 RULES = Cleaning(clock_skew=timedelta(seconds=1), attribution=timedelta(hours=24))
 SALES = OutcomeLog("sales", "sales", at="sold_at", value="value", value_name="revenue", is_once=True)
 MILLISECOND = timedelta(milliseconds=1)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
-    url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def fill(connection: sa.Connection, sold: list[tuple[timedelta, int]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from analytics_dirty_logs import START, STOP, Log, corrupt_log
+from analytics_money import write
 
 from analytics.cleaning import Cleaning, MixedRule
 from analytics.definition import Definition
@@ -29,15 +29,6 @@ DEFINITION = Definition(
     "demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=STOP, pre_period=timedelta(hours=10)
 )
 QUESTION = Question(("clicks", "impressions", "revenue", "pre_clicks", "pre_impressions", "any(purchases)"))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def connection(request: pytest.FixtureRequest) -> Iterator[sa.Connection]:
-    url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
-    engine = sa.create_engine(url, poolclass=sa.StaticPool if request.param == "sqlite" else None)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def tables(*, keys: bool) -> sa.MetaData:
@@ -91,19 +82,11 @@ def rows_of(log: Log, *, keys: bool) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def insert(
-    connection: sa.Connection, metadata: sa.MetaData, events: list[tuple[str, dict[str, Any]]]
-) -> None:
-    for name, row in events:
-        connection.execute(metadata.tables[name].insert(), row)
-    connection.commit()
-
-
 def dirty_shop(connection: sa.Connection, *, seed: int, keys: bool) -> sa.MetaData:
     """Tables with a corrupted log."""
     metadata = tables(keys=keys)
     metadata.create_all(connection)
-    insert(connection, metadata, rows_of(corrupt_log(seed), keys=keys))
+    write(connection, metadata, rows_of(corrupt_log(seed), keys=keys))
     return metadata
 
 
@@ -146,7 +129,7 @@ def test_late_and_replayed_events_end_in_a_rebuilds_tables(
     rollup = Rollup(definition, LOGS)
     size = -(-len(events) // 4)
     for start in range(0, len(events), size):
-        insert(connection, metadata, events[start : start + size])
+        write(connection, metadata, events[start : start + size])
         rollup.refresh(connection.engine)
         once = contents(connection)
         assert rollup.refresh(connection.engine).days == ()
@@ -168,7 +151,7 @@ def test_what_did_not_grow_is_not_read_again(connection: sa.Connection) -> None:
     rollup.refresh(connection.engine)
     assert not [each for each in statements if "reason" in each and "CASE" in each]
     late = {"event_id": "late", "impression_id": "nobody", "clicked_at": STOP - timedelta(minutes=1)}
-    insert(connection, metadata, [("clicks", late)])
+    write(connection, metadata, [("clicks", late)])
     rollup.refresh(connection.engine)
     read = [each for each in statements if "clicks_rows" in each]
     assert len(read) == 1
@@ -228,7 +211,7 @@ def test_impressions_that_nobody_saw_are_in_the_funnel_whether_or_not_others_cou
         ("impressions", {"impression_id": f"i{n}", "user_id": user, "variant": "a", "experiment": "demo"})
         for n, user in enumerate(users)
     ]
-    insert(connection, metadata, [(name, row | {"shown_at": START}) for name, row in events])
+    write(connection, metadata, [(name, row | {"shown_at": START}) for name, row in events])
     rollup = Rollup(DEFINITION, LOGS)
     rollup.refresh(connection.engine)
     read = read_totals(connection, rollup, QUESTION)
@@ -269,7 +252,7 @@ def test_who_saw_two_variants_within_a_stretch_of_days_counts_in_none(
             "experiment": "demo",
         }
         row["shown_at"] = START + timedelta(days=day, minutes=n)
-        insert(connection, metadata, [("impressions", row)])
+        write(connection, metadata, [("impressions", row)])
     rollup = Rollup(DEFINITION, LOGS, Cleaning(two_variants=rule))
     rollup.refresh(connection.engine)
     days = [(START + timedelta(days=n)).date() for n in range(2)]
