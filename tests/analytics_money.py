@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -132,3 +132,14 @@ def write(
     for name, row in rows:
         connection.execute(metadata.tables[name].insert(), row)
     connection.commit()
+
+
+def fill(connection: sa.Connection, shop: Shop, *, keys: bool = True) -> sa.MetaData:
+    metadata = tables(keys=keys)
+    metadata.create_all(connection)
+    write(connection, metadata, rows_of(shop))
+    return metadata
+
+
+def only_in(shop: Shop, *currencies: str | None) -> Shop:
+    return replace(shop, bought=[row for row in shop.bought if row[4] in currencies])
