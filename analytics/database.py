@@ -9,10 +9,10 @@ Three relations, tables or views, whose names are settings of `Relations`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from analytics.daily import DailyRows, variant_name
 from analytics.definition import Definition, parse_definition
-from analytics.errors import InvalidRows, MissingColumns, UnknownExperiment, UnreadableSource
+from analytics.errors import MissingColumns, UnknownExperiment, UnreadableSource
 from analytics.sums import Moments, pairs_of
 from analytics.units import COLUMNS, ExperimentSums, accumulate_days
 
@@ -172,19 +173,14 @@ def _read(
     _require(source, days, ("experiment", "variant", "user_id", "day", "clicks", "impressions"))
     known = [c for c in columns if c in days.c]
     mine = sa.select(*days.c).where(days.c.experiment == experiment).subquery("mine")
-    return ExperimentSums(moments, daily_moments(connection, mine, known, {}) or None, shares)
+    return ExperimentSums(moments, daily_moments(connection, DailyRows(mine), known) or None, shares)
 
 
 def daily_moments(
-    connection: sa.Connection, days: sa.FromClause, columns: Sequence[str], units: Mapping[str, int]
+    connection: sa.Connection, days: DailyRows, columns: Sequence[str]
 ) -> dict[str, dict[str, Moments]]:
-    """Per variant and day the moments of the users' totals from the first day up to that day.
-
-    Args:
-        days: variant, user_id, day (ISO) and the columns; one row a user and day.
-        units: columns kept as whole numbers of so many to one.
-    """
-    return accumulate_days(_daily_steps(connection, days, columns, units))
+    """Per variant and day the moments of the users' totals from the first day up to that day."""
+    return accumulate_days(_daily_steps(connection, days, columns))
 
 
 def _relation(connection: sa.Connection, name: str) -> sa.TableClause | None:
@@ -218,18 +214,20 @@ def relation_moments(
         .order_by(units.c.variant)
     )
     return {
-        _variant_name(units, row[0], row[1]): _moments(columns, row[1:]) for row in connection.execute(query)
+        variant_name(units, row[0], row[1]): read_moments(columns, row[1:])
+        for row in connection.execute(query)
     }
 
 
 def _daily_steps(
-    connection: sa.Connection, days: sa.FromClause, columns: Sequence[str], units: Mapping[str, int]
+    connection: sa.Connection, daily: DailyRows, columns: Sequence[str]
 ) -> dict[str, dict[str, Moments]]:
     """What each day added to the moments of the users' running totals; `UnitDays` says why it adds up."""
-    user = (days.c.variant, days.c.user_id)
+    days = daily.table
+    user = (days.c.user_id, days.c.variant)
     values = {name: _value(days.c[name]) for name in columns}
     values |= {
-        name: sa.cast(days.c[name], sa.Double) / float(n) for name, n in units.items() if name in values
+        name: sa.cast(days.c[name], sa.Double) / float(n) for name, n in daily.units.items() if name in values
     }
     running = {
         name: sa.func.sum(value).over(partition_by=user, order_by=days.c.day, rows=(None, 0))
@@ -261,8 +259,8 @@ def _daily_steps(
     )
     steps: dict[str, dict[str, Moments]] = {}
     for variant, day, *numbers in connection.execute(query):
-        name = _variant_name(days, variant, numbers[0])
-        steps.setdefault(name, {})[_iso_date(days, day, numbers[0])] = _moments(columns, numbers)
+        of_days = steps.setdefault(daily.variant_of(variant, numbers[0]), {})
+        of_days[daily.iso_day_of(day, numbers[0])] = read_moments(columns, numbers)
     return steps
 
 
@@ -272,7 +270,8 @@ def _value(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.func.coalesce(wide, 0)
 
 
-def _moments(columns: Sequence[str], numbers: Sequence[Any]) -> Moments:
+def read_moments(columns: Sequence[str], numbers: Sequence[Any]) -> Moments:
+    """From the number of users, the sums of the columns and those of the products of each two."""
     n, *rest = (_number(value) for value in numbers)
     totals = dict(zip(columns, rest, strict=False))
     return Moments(int(n), totals, dict(zip(pairs_of(totals), rest[len(totals) :], strict=True)))
@@ -283,22 +282,6 @@ def _number(value: Any) -> float:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value if isinstance(value, int) else float(value)
-
-
-def _variant_name(relation: sa.FromClause, variant: object, n_rows: int) -> str:
-    if variant is None:
-        raise InvalidRows(
-            _name(relation), n_rows, "without a variant", "give each user the variant that was shown"
-        )
-    return str(variant)
-
-
-def _iso_date(relation: sa.FromClause, day: object, n_rows: int) -> str:
-    try:
-        return date.fromisoformat(str(day)).isoformat()
-    except ValueError:
-        problem = f"with the day {str(day)!r}, which is no date such as 2030-01-31"
-        raise InvalidRows(_name(relation), n_rows, problem, "let the view give ISO dates") from None
 
 
 def _planned_shares(connection: sa.Connection, name: str, experiment: str) -> dict[str, float] | None:
@@ -326,7 +309,3 @@ def _known_experiments(connection: sa.Connection, units: sa.TableClause, name: s
     planned = [] if experiments is None else connection.scalars(sa.select(experiments.c.name)).all()
     counted = connection.scalars(sa.select(units.c.experiment).distinct()).all()
     return sorted({str(known) for known in (*planned, *counted)})
-
-
-def _name(relation: sa.FromClause) -> str:
-    return str(getattr(relation, "name", "the days"))

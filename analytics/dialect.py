@@ -69,6 +69,10 @@ class Sql:
             return sa.cast(sa.func.julianday(day) - sa.func.julianday(first), sa.BigInteger)
         return sa.cast(sa.cast(day, sa.Date) - sa.cast(first, sa.Date), sa.BigInteger)
 
+    def day_number(self, day: Column) -> Column:
+        """The number of an ISO date as `date.toordinal` counts them."""
+        return self.days_since(day, "0001-01-01") + 1
+
     def epoch_ms(self, at: Column) -> Column:
         """Milliseconds since 1970."""
         if self.is_sqlite:

@@ -53,6 +53,7 @@ class UserRows:
         units: quantities kept as whole numbers of so many to one.
         has_no_null: whether the quantities of the table are whole, wide and never null.
         is_stored: whether they lie in a table in the order of their variants; then they need no sort.
+        variants: the names of variants that the table knows by number; none where it has the names.
     """
 
     table: sa.FromClause
@@ -62,6 +63,7 @@ class UserRows:
     units: Mapping[str, int] = field(default_factory=dict)
     has_no_null: bool = False
     is_stored: bool = False
+    variants: Mapping[int, str] = field(default_factory=dict)
 
     def quantity(self, name: str) -> sa.ColumnElement[Any]:
         """A number per user, plain or derived, that may be multiplied."""
@@ -194,7 +196,8 @@ def _read(answer: Iterable[Sequence[Any]], rows: UserRows, question: Question) -
         for name, n in zip(counts, row[first_count:first_value], strict=True):
             counts[name] += int(n or 0)
         if reason == 0:
-            group = Group(str(variant), tuple(map(str, row[1:first_count])))
+            name = rows.variants[variant] if rows.variants else str(variant)
+            group = Group(name, tuple(map(str, row[1:first_count])))
             moments[group] = _moments(question.columns, row[first_count], row[first_value:])
     return Grouped(dict(sorted(moments.items())), by_reason)
 

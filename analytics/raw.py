@@ -29,6 +29,7 @@ from analytics.cleaning_sql import (
     broken_reasons,
     outcome_reasons,
 )
+from analytics.daily import DailyRows
 from analytics.dialect import Sql
 from analytics.errors import MissingColumns
 from analytics.event_rows import read_event_values
@@ -118,8 +119,8 @@ def log_rows(
 
 def daily_rows_of_logs(
     connection: sa.Connection, names: EventLogs, experiment: str | None, cleaning: Cleaning
-) -> tuple[sa.Subquery, dict[str, int]]:
-    """One row a user who counts and day: user_id, variant, day (ISO) and the quantities; with their units."""
+) -> DailyRows:
+    """One row a user who counts and day."""
     dialect = connection.dialect.name
     tables = LogTables.find(connection, names)
     judged = _judged_pairs(dialect, pairs_of_log(dialect, tables, cleaning, experiment), cleaning)
@@ -129,7 +130,8 @@ def daily_rows_of_logs(
     query = sa.select(
         rows.c.user.label("user_id"), rows.c.variant, rows.c.day, *(rows.c[name] for name in daily.columns)
     ).select_from(rows.join(judged, same))
-    return query.where(daily.counts, judged.c.reason == 0).subquery("days"), units_of(tables)
+    counting = query.where(daily.counts, judged.c.reason == 0)
+    return DailyRows(counting.subquery("days"), units_of(tables))
 
 
 def units_of(tables: LogTables) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
+from analytics.daily import DailyRows
 from analytics.database import Relations, daily_moments, opened, read_experiment, stored_definition
 from analytics.definition import Definition
 from analytics.derived import plain_columns, with_derived
@@ -172,12 +174,14 @@ def _read_own_logs(
             users=source.users,
         )
     has_times = source.logs.shown_at is not None
+    days = cache(lambda: _days(source, rollup, question) if has_times else None)
+    trends = cache(lambda metric: _trends(source, rollup, metric) if has_times else None)
     return Data(
         read.groups,
         read.funnel,
         definition,
-        days=(lambda: _days(source, rollup, question)) if has_times else (lambda: None),
-        trends=(lambda metric, since: _trends(source, rollup, metric, since) if has_times else None),
+        days=days,
+        trends=lambda metric, since: (trends(metric) or {}).get(since),
         value_at=lambda name, level: _value_at(source, rollup, name, level),
         units=lambda names: _units(source, rollup, names),
         came_from="rollup" if is_rolled_up else "logs",
@@ -204,25 +208,23 @@ def _user_rows(connection: sa.Connection, source: Database, rollup: Rollup, name
     )
 
 
-def _trends(source: Database, rollup: Rollup, metric: Metric, since: Since) -> Trends | None:
+def _trends(source: Database, rollup: Rollup, metric: Metric) -> Mapping[Since, Trends] | None:
     with opened(source.database) as connection:
-        rows, units = _daily_rows(connection, source, rollup)
-        if not set(trend_columns(metric)[:2]) <= {*rows.c.keys(), DAYS}:
+        rows = _daily_rows(connection, source, rollup)
+        if not set(trend_columns(metric)[:2]) <= {*rows.table.c.keys(), DAYS}:
             return None
-        return read_trends(connection, rows, metric, units, since)
+        return read_trends(connection, rows, metric)
 
 
 def _days(source: Database, rollup: Rollup, question: Question) -> DailyMoments | None:
     """Of the quantities that have days: those from before the start do not."""
     with opened(source.database) as connection:
-        rows, units = _daily_rows(connection, source, rollup)
-        wanted = [c for c in plain_columns(question.columns) if c in rows.c]
-        return daily_moments(connection, rows, wanted, units) or None
+        rows = _daily_rows(connection, source, rollup)
+        wanted = [c for c in plain_columns(question.columns) if c in rows.table.c]
+        return daily_moments(connection, rows, wanted) or None
 
 
-def _daily_rows(
-    connection: sa.Connection, source: Database, rollup: Rollup
-) -> tuple[sa.Subquery, dict[str, int]]:
+def _daily_rows(connection: sa.Connection, source: Database, rollup: Rollup) -> DailyRows:
     if has_rollup(connection, rollup):
         return daily_rows(connection, rollup)
     return daily_rows_of_logs(connection, source.logs, rollup.definition.name, rollup.rules)

@@ -5,56 +5,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from analytics.database import relation_moments
-from analytics.dialect import Sql
+from analytics.daily import DailyRows
+from analytics.database import read_moments
 from analytics.metrics import Metric
 from analytics.novelty import DAYS, Since, Trends, trend_columns
-from analytics.sums import Moments
+from analytics.sums import pairs_of
 
 
-def read_trends(
-    connection: sa.Connection, days: sa.FromClause, metric: Metric, units: Mapping[str, int], since: Since
-) -> Trends:
-    """The moments of `trend_columns` by variant, and how many days they span.
+def read_trends(connection: sa.Connection, daily: DailyRows, metric: Metric) -> dict[Since, Trends]:
+    """The moments of `trend_columns` by variant, and how many days they span, both ways to count days.
 
     With t0 a user's first day, the sums since then follow from those since the first day of all:
         sum (t - t0) y = sum t y - t0 sum y,    sum (t - t0)^2 x = sum t^2 x - 2 t0 sum t x + t0^2 sum x
-
-    Args:
-        days: user_id, variant, day (ISO) and the quantities; one row a user and day.
-        units: columns kept as whole numbers of so many to one.
     """
-    names = trend_columns(metric)
-    first = connection.scalar(sa.select(sa.func.min(days.c.day)))
-    if first is None:
-        return Trends({}, 0)
-    t = Sql(connection.dialect.name).days_since(days.c.day, first)
-    y, x = (sa.literal(1) if name == DAYS else _amount(days, name, units) for name in names[:2])
+    t = daily.days_since_first(connection)
+    if t is None:
+        return {since: Trends({}, 0) for since in get_args(Since)}
+    days, names = daily.table, trend_columns(metric)
+    y, x = (sa.literal(1) if name == DAYS else _amount(daily, name) for name in names[:2])
     powers = dict(zip(names, (y, x, t * y, t * x, t * t * x), strict=True))
     sums = [sa.func.sum(value).label(name) for name, value in powers.items()]
     ends = [sa.func.min(t).label("first"), sa.func.max(t).label("last")]
     per_user = sa.select(days.c.variant, *sums, *ends).group_by(days.c.user_id, days.c.variant)
     user = per_user.subquery("per_user")
-    shift = user.c.first if since == "exposure" else sa.literal(0)
     sy, sx, sty, stx, sttx = (user.c[name] for name in names)
+    shift = user.c.first
     moved = (sy, sx, sty - shift * sy, stx - shift * sx, sttx - 2 * shift * stx + shift * shift * sx)
-    rows = sa.select(
-        user.c.variant,
-        (user.c.last - shift).label("reach"),
-        *(value.label(name) for name, value in zip(names, moved, strict=True)),
-    ).subquery("trends")
-    moments: dict[str, Moments] = relation_moments(connection, rows, names)
-    reach = connection.scalar(sa.select(sa.func.max(rows.c.reach)))
-    return Trends(moments, int(reach or 0) + 1)
+    ways = {"start": (sy, sx, sty, stx, sttx), "exposure": moved}
+    reaches = {"start": user.c.last, "exposure": user.c.last - shift}
+    columns = [c for since in get_args(Since) for c in _sums_of(ways[since], names, reaches[since])]
+    found = connection.execute(sa.select(user.c.variant, *columns).group_by(user.c.variant)).all()
+    n_columns = len(columns) // len(ways)
+    return {
+        since: _trends(daily, names, [(row[0], row[1 + i * n_columns :][:n_columns]) for row in found])
+        for i, since in enumerate(get_args(Since))
+    }
 
 
-def _amount(days: sa.FromClause, name: str, units: Mapping[str, int]) -> sa.ColumnElement[Any]:
-    value = days.c[name]
-    if units.get(name, 1) == 1:
+def _sums_of(
+    values: Sequence[sa.ColumnElement[Any]], names: tuple[str, ...], reach: sa.ColumnElement[Any]
+) -> list[sa.ColumnElement[Any]]:
+    """How far the days reach, the users, and the sums and products that their moments are read from."""
+    of = dict(zip(names, values, strict=True))
+    sums = [sa.func.sum(value) for value in values]
+    products = [sa.func.sum(of[a] * of[b]) for a, b in pairs_of(names)]
+    return [sa.func.max(reach), sa.func.count(), *sums, *products]
+
+
+def _trends(daily: DailyRows, names: Sequence[str], rows: Sequence[tuple[Any, Sequence[Any]]]) -> Trends:
+    moments = {
+        daily.variant_of(variant, numbers[1]): read_moments(names, numbers[1:]) for variant, numbers in rows
+    }
+    return Trends(dict(sorted(moments.items())), 1 + max((int(numbers[0]) for _, numbers in rows), default=0))
+
+
+def _amount(daily: DailyRows, name: str) -> sa.ColumnElement[Any]:
+    value = daily.table.c[name]
+    if daily.units.get(name, 1) == 1:
         return sa.cast(value, sa.BigInteger)
-    return sa.cast(value, sa.Double) / float(units[name])
+    return sa.cast(value, sa.Double) / float(daily.units[name])

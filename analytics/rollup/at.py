@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -29,3 +29,13 @@ class RollupAt:
     def as_part(self, part: type[Part]) -> Part:
         """The same, with what the part can do."""
         return part(*(getattr(self, field.name) for field in fields(RollupAt)))
+
+    def is_mine(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Whether a row of one of the tables is of this rollup."""
+        mine: sa.ColumnElement[bool] = table.c.rollup_id == self.rollup_id
+        return mine
+
+    @property
+    def id_column(self) -> sa.ColumnElement[Any]:
+        """The rollup's id, to be selected beside rows that become its own."""
+        return sa.literal(self.rollup_id, sa.Integer)

@@ -17,6 +17,7 @@ from analytics.pairs_sql import pairs_of_log
 from analytics.raw import before_start, without_variants
 from analytics.rollup.at import RollupAt
 from analytics.rollup.funnel import RollupFunnel
+from analytics.rollup.numbering import Numbering
 from analytics.rollup.spans import WHOLE, Span, day_span
 from analytics.rollup.tables import (
     FIRST,
@@ -75,9 +76,11 @@ class Folding(RollupAt):
     def tidy(self) -> None:
         """What users did before the start, and the place of each variant among those its user saw."""
         days, totals = self.tables.user_days, self.tables.user_totals
-        mine = totals.c.rollup_id == self.rollup_id
+        mine = self.is_mine(totals)
         before = sa.and_(
-            days.c.rollup_id == self.rollup_id, days.c.user_id == totals.c.user_id, days.c.variant == NOBODY
+            self.is_mine(days),
+            days.c.user_no == totals.c.user_no,
+            days.c.variant_no == NOBODY,
         )
         sums = {
             f"pre_{name}": sa.func.coalesce(
@@ -102,26 +105,27 @@ class Folding(RollupAt):
         totals = self.tables.user_totals
         other = totals.alias("other")
         saw_another = sa.exists().where(
-            other.c.rollup_id == self._id,
-            other.c.variant.in_(self._variants()),
-            other.c.user_id == totals.c.user_id,
-            other.c.variant != totals.c.variant,
+            self.is_mine(other),
+            other.c.variant_no.in_(self._variants()),
+            other.c.user_no == totals.c.user_no,
+            other.c.variant_no != totals.c.variant_no,
         )
         unplaced = sa.and_(mine, totals.c.place == UNPLACED_SQL)
         self.connection.execute(totals.update().where(unplaced, sa.not_(saw_another)).values(place=SOLE))
 
     def _place(self, mine: sa.ColumnElement[bool]) -> None:
         """Find the places of all variants of users of whom one is unplaced."""
-        totals, sql = self.tables.user_totals, Sql(self.connection.dialect.name)
-        concerned = sa.select(totals.c.user_id).where(mine, totals.c.place == UNPLACED_SQL)
-        order = (totals.c.first_ms, sql.bytes(totals.c.variant))
-        rank = sa.func.row_number().over(partition_by=totals.c.user_id, order_by=order)
-        n_variants = sa.func.count().over(partition_by=totals.c.user_id)
+        totals = self.tables.user_totals
+        concerned = sa.select(totals.c.user_no).where(mine, totals.c.place == UNPLACED_SQL)
+        by_name = sa.case(self.as_part(Numbering).ranks_by_name(), value=totals.c.variant_no)
+        order = (totals.c.first_ms, by_name)
+        rank = sa.func.row_number().over(partition_by=totals.c.user_no, order_by=order)
+        n_variants = sa.func.count().over(partition_by=totals.c.user_no)
         place = sa.case((n_variants == 1, SOLE), (rank == 1, FIRST), else_=LATER)
-        found = sa.select(totals.c.variant, totals.c.user_id, place)
-        found = found.where(mine, totals.c.user_id.in_(concerned))
-        self.connection.execute(PLACED.insert().from_select(["variant", "user_id", "place"], found))
-        same = [totals.c[key] == PLACED.c[key] for key in ("variant", "user_id")]
+        found = sa.select(totals.c.variant_no, totals.c.user_no, place)
+        found = found.where(mine, totals.c.user_no.in_(concerned))
+        self.connection.execute(PLACED.insert().from_select(["variant_no", "user_no", "place"], found))
+        same = [totals.c[key] == PLACED.c[key] for key in ("variant_no", "user_no")]
         self.connection.execute(totals.update().where(mine, *same).values(place=PLACED.c.place))
 
     def _replace(self, span: Span, users: sa.Select[Any] | None, n_raw: int | None, *, has_old: bool) -> None:
@@ -131,10 +135,7 @@ class Folding(RollupAt):
             self.connection.exec_driver_sql("PRAGMA threads = 2")
         new, old = scratch(self.tables, "new"), scratch(self.tables, "old")
         with temporary(self.connection, new), temporary(self.connection, old):
-            self._reserve(WRITING if span.key == WHOLE else SORTING)
-            with self._comparing_by_hash():
-                self._fill(new, span, users)
-            self._reserve(WRITING)
+            self._fill(new, span, users)
             if has_old:
                 self._take_out(old, span, users)
             if users is None:
@@ -143,13 +144,14 @@ class Folding(RollupAt):
             self._put_in(new, span)
             if has_old:
                 self._find_first_again(new, old)
+                self.as_part(Numbering).drop_unused(old)
 
     def _touch(self, changed: Collection[tuple[str, int]], days: Collection[int]) -> list[int]:
         """Notes whose impressions of which of the days the outcomes of the changed days point to."""
         sql, names = Sql(self.connection.dialect.name), self.logs.names
         shown = self.logs.impressions
         shown_at = shown.column(names.shown_at)
-        day_of = sa.cast(sa.func.replace(sql.day(shown_at), "-", ""), sa.Integer)
+        day_of = sql.day_number(sql.day(shown_at))
         for log, found in self.logs.outcomes:
             met = shown.column(names.impression_id) == found.column(log.impression_id)
             for day in sorted(day for name, day in changed if name == log.name):
@@ -184,7 +186,7 @@ class Folding(RollupAt):
     def _put_in(self, new: sa.Table, span: Span) -> None:
         days = self.tables.user_days
         names = [c.name for c in days.c if c.name != "rollup_id"]
-        kept = sa.select(self._id, *(new.c[name] for name in names))
+        kept = sa.select(self.id_column, *(new.c[name] for name in names))
         self.connection.execute(days.insert().from_select(["rollup_id", *names], kept))
         self._add_to_totals(new, 1, span)
 
@@ -193,11 +195,16 @@ class Folding(RollupAt):
         """The funnel of the same rollup."""
         return self.as_part(RollupFunnel)
 
-    @property
-    def _id(self) -> sa.ColumnElement[Any]:
-        return sa.literal(self.rollup_id, sa.Integer)
-
     def _fill(self, new: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
+        named = scratch(self.tables, "named", is_named=True)
+        with temporary(self.connection, named):
+            self._reserve(WRITING if span.key == WHOLE else SORTING)
+            with self._comparing_by_hash():
+                self._sum_up(named, span, users)
+            self._reserve(WRITING)
+            self.as_part(Numbering).number(named, new)
+
+    def _sum_up(self, named: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
         """The pairs of the pre-period and of the experiment that lie in the span."""
         dialect, definition, rules = self.connection.dialect.name, self.definition, self.rules
         phases: list[tuple[LogTables, Cleaning, str | None]] = [(self.logs, rules, definition.name)]
@@ -208,25 +215,27 @@ class Folding(RollupAt):
             part = span.part(cleaning, users)
             if part is not None:
                 pairs = pairs_of_log(dialect, logs, cleaning, experiment, by_day=span.key == WHOLE, part=part)
-                names = [c.name for c in new.c]
+                names = [c.name for c in named.c]
                 made = self._made(pairs.table, span)
                 query = sa.select(*(made[name] if name in made else pairs.table.c[name] for name in names))
                 query = query.where(pairs.counts)
-                self.connection.execute(new.insert().from_select(names, query))
+                self.connection.execute(named.insert().from_select(names, query))
 
     def _made(self, pairs: sa.CTE | sa.Subquery, span: Span) -> dict[str, sa.ColumnElement[Any]]:
         """Columns that the rollup keeps in another form: a day and a moment as whole numbers."""
         sql = Sql(self.connection.dialect.name)
         day: sa.ColumnElement[Any] = sa.literal(span.key, sa.Integer)
         if span.key == WHOLE:
-            day = sa.cast(sa.func.replace(pairs.c.day, "-", ""), sa.Integer)
+            day = sql.day_number(pairs.c.day)
         return {"user_id": pairs.c.user, "day": day, "first_ms": sql.epoch_ms(pairs.c.first_at)}
 
     def _take_out(self, old: sa.Table, span: Span, users: sa.Select[Any] | None) -> None:
         days = self.tables.user_days
-        here = sa.and_(days.c.rollup_id == self.rollup_id, days.c.day == span.key)
+        here = sa.and_(self.is_mine(days), days.c.day == span.key)
         if users is not None:
-            here = sa.and_(here, days.c.user_id.in_(users))
+            numbers = self.tables.user_numbers
+            theirs = sa.select(numbers.c.user_no).where(self.is_mine(numbers), numbers.c.user_id.in_(users))
+            here = sa.and_(here, days.c.user_no.in_(theirs))
         names = [c.name for c in old.c]
         query = sa.select(*(days.c[name] for name in names)).where(here)
         self.connection.execute(old.insert().from_select(names, query))
@@ -244,50 +253,48 @@ class Folding(RollupAt):
         totals, quantities = self.tables.user_totals, self.tables.quantities
         numbers: list[sa.ColumnElement[Any]] = [rows.c[name] * sign for name in quantities]
         first_ms: sa.ColumnElement[Any] = rows.c.first_ms
-        keys = (rows.c.variant, rows.c.user_id)
+        keys = (rows.c.variant_no, rows.c.user_no)
         if has_many_days:  # within a day a user has one row a variant already
             numbers, first_ms = [sa.func.sum(number) for number in numbers], sa.func.min(first_ms)
-        query = sa.select(self._id, rows.c.user_id, rows.c.variant, *numbers, first_ms, UNPLACED_SQL)
-        query = query.where(rows.c.variant != NOBODY).group_by(*(keys if has_many_days else ()))
+        query = sa.select(self.id_column, *keys, *numbers, first_ms, UNPLACED_SQL)
+        query = query.where(rows.c.variant_no != NOBODY).group_by(*(keys if has_many_days else ()))
         dialect = self.connection.dialect.name
-        names = ["rollup_id", "user_id", "variant", *quantities, "first_ms", "place"]
+        key = ["rollup_id", "variant_no", "user_no"]
+        names = [*key, *quantities, "first_ms", "place"]
         statement = insert_or_update(dialect, totals).from_select(names, query)
         smaller = sa.func.least if dialect == "postgresql" else sa.func.min
         added = {name: totals.c[name] + statement.excluded[name] for name in quantities}
         first = {"first_ms": smaller(totals.c.first_ms, statement.excluded.first_ms)}
         is_earlier = statement.excluded.first_ms < totals.c.first_ms
         place = {"place": sa.case((is_earlier, UNPLACED_SQL), else_=totals.c.place)}
-        key = ["rollup_id", "user_id", "variant"]
         self.connection.execute(
             statement.on_conflict_do_update(index_elements=key, set_={**added, **first, **place})
         )
         if not self._reaches_before(span):
             return
-        before = sa.select(rows.c.user_id).where(rows.c.variant == NOBODY)
+        before = sa.select(rows.c.user_no).where(rows.c.variant_no == NOBODY)
         self.connection.execute(
             totals.update()
-            .where(totals.c.rollup_id == self.rollup_id, totals.c.user_id.in_(before))
+            .where(self.is_mine(totals), totals.c.user_no.in_(before))
             .values({f"pre_{name}": None for name in quantities})
         )
 
     def _find_first_again(self, *tables: sa.Table) -> None:
         """Rows were taken away, so the first moment may have been among them."""
         days, totals = self.tables.user_days, self.tables.user_totals
-        keys = ("rollup_id", "user_id", "variant")
+        keys = ("rollup_id", "user_no", "variant_no")
         first = sa.select(sa.func.min(days.c.first_ms)).where(*(days.c[k] == totals.c[k] for k in keys))
-        users = sa.union(*(sa.select(table.c.user_id) for table in tables))
+        users = sa.union(*(sa.select(table.c.user_no) for table in tables))
         theirs = sa.and_(
-            totals.c.rollup_id == self.rollup_id,
-            totals.c.variant.in_(self._variants()),  # with it the key finds these users among all
-            totals.c.user_id.in_(users),
+            self.is_mine(totals),
+            totals.c.variant_no.in_(self._variants()),  # with it the key finds these users among all
+            totals.c.user_no.in_(users),
         )
         self.connection.execute(totals.delete().where(theirs, totals.c.impressions == 0))
         self.connection.execute(
             totals.update().where(theirs).values(first_ms=first.scalar_subquery(), place=UNPLACED_SQL)
         )
 
-    def _variants(self) -> Sequence[str]:
-        """Those that anybody saw."""
-        totals = self.tables.user_totals
-        query = sa.select(totals.c.variant).where(totals.c.rollup_id == self.rollup_id).distinct()
-        return self.connection.scalars(query).all()
+    def _variants(self) -> Sequence[int]:
+        """Those that anybody ever saw."""
+        return [number for number in self.as_part(Numbering).variants().values() if number != NOBODY]

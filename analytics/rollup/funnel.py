@@ -39,7 +39,7 @@ class RollupFunnel(RollupAt):
         self._forget(IMPRESSIONS, self._table.c.day == span.key)
         part = span.part(self.rules)
         n_kept = self.connection.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(new.c.impressions), 0)).where(new.c.variant != NOBODY)
+            sa.select(sa.func.coalesce(sa.func.sum(new.c.impressions), 0)).where(new.c.variant_no != NOBODY)
         )
         if part is None or n_kept == n_raw:
             return
@@ -52,7 +52,7 @@ class RollupFunnel(RollupAt):
         counts: dict[tuple[str, int, int], int] = {}
         for rows, sign in ((new, 1), (old, -1)):
             sums = sa.select(*(sa.func.sum(rows.c[name]) for name in self.tables.dropped))
-            sums = sums.where(rows.c.variant != NOBODY)
+            sums = sums.where(rows.c.variant_no != NOBODY)
             found = dict(zip(self.tables.dropped, self.connection.execute(sums).one(), strict=True))
             for log, _ in self.logs.outcomes:
                 for reason in MET_REASONS:

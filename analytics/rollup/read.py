@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
 from analytics.cleaning_sql import BOT, MET_REASONS, MIXED
+from analytics.daily import DailyRows
 from analytics.errors import UnknownRollup
 from analytics.grouped import Question, UserRows, read_grouped
 from analytics.logs import IMPRESSIONS, LogTables
@@ -40,7 +41,9 @@ class _Found:
         """The quantities, and the same from before."""
         return (*self.tables.quantities, *(PRE + name for name in self.tables.quantities))
 
-    def user_rows(self, table: sa.FromClause, users: sa.FromClause | None) -> UserRows:
+    def user_rows(
+        self, table: sa.FromClause, variants: Mapping[int, str], users: sa.FromClause | None
+    ) -> UserRows:
         units = units_of(self.logs)
         return UserRows(
             table,
@@ -49,6 +52,7 @@ class _Found:
             () if users is None else (users,),
             units | {PRE + name: n for name, n in units.items()},
             has_no_null=True,
+            variants=variants,
         )
 
 
@@ -61,29 +65,22 @@ def read_totals(
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
-    grouped = read_grouped(connection, _totals_rows(connection, found, users), question)
+    totals = found.tables.user_totals
+    rows = _rows_of_users(connection, found, totals, totals.c.place, users)
+    rows = replace(rows, is_stored=True)
+    grouped = read_grouped(connection, rows, question)
     return Reading(grouped.moments, _funnel(connection, found, grouped.by_reason))
 
 
 def totals_rows(connection: sa.Connection, rollup: Rollup, users: Users | None = None) -> UserRows:
-    """One row a user and variant of the whole experiment.
+    """One row a user and variant of the whole experiment, both by name.
 
     Raises:
         UnknownRollup: it was never refreshed, or with other rules.
     """
-    return _totals_rows(connection, _find(connection, rollup), users)
-
-
-def _totals_rows(connection: sa.Connection, found: _Found, users: Users | None) -> UserRows:
+    found = _find(connection, rollup)
     totals = found.tables.user_totals
-    rows = sa.select(
-        totals.c.user_id.label("user"),
-        totals.c.variant,
-        _judgement(found.rules, totals.c.place, totals.c.impressions).label("reason"),
-        *(totals.c[name] for name in found.columns),
-    ).where(totals.c.rollup_id == found.rollup_id)
-    known = None if users is None else known_users(connection, users)
-    return replace(found.user_rows(rows.subquery("totals"), known), is_stored=True)
+    return _rows_of_users(connection, found, totals, totals.c.place, users, is_named=True)
 
 
 def read_days(
@@ -105,35 +102,74 @@ def read_days(
     """
     found = _find(connection, rollup)
     days, totals = found.tables.user_days, found.tables.user_totals
+    keys = (days.c.user_no, days.c.variant_no)
     sums = [sa.func.sum(days.c[name]).label(name) for name in found.tables.quantities]
-    pairs = sa.select(days.c.user_id, days.c.variant, *sums).where(*_within(days, found, first, last))
-    pair = pairs.group_by(days.c.user_id, days.c.variant).subquery("pairs")
+    pairs = sa.select(*keys, *sums).where(*_within(days, found, first, last))
+    pair = pairs.group_by(*keys).subquery("pairs")
     place: Column = totals.c.place
     if first is not None or last is not None:
         place = _place_within(found, pair, first, last)
-    same = sa.and_(
-        totals.c.rollup_id == found.rollup_id,
-        totals.c.variant == pair.c.variant,
-        totals.c.user_id == pair.c.user_id,
-    )
-    judged = sa.select(
-        pair.c.user_id.label("user"),
-        pair.c.variant,
-        _judgement(found.rules, place, pair.c.impressions).label("reason"),
-        *(pair.c[name] for name in found.tables.quantities),
-        *(totals.c[PRE + name] for name in found.tables.quantities),
-    ).select_from(pair.join(totals, same))
-    known = None if users is None else known_users(connection, users)
-    grouped = read_grouped(connection, found.user_rows(judged.subquery("judged"), known), question)
+    rows = _rows_of_users(connection, found, pair, place, users)
+    grouped = read_grouped(connection, rows, question)
     return Reading(grouped.moments, funnel_of(grouped.by_reason, {}, ()))
+
+
+def _rows_of_users(
+    connection: sa.Connection,
+    found: _Found,
+    sums: sa.FromClause,
+    place: Column,
+    users: Users | None,
+    *,
+    is_named: bool = False,
+) -> UserRows:
+    """Sums of each user and variant with the pre-period, which stands in the totals.
+
+    Args:
+        is_named: whether users and variants have their names; else they have their numbers, but users have
+            names where `users` knows more of them.
+    """
+    totals, users_by_no = found.tables.user_totals, found.tables.user_numbers
+    user, variant = sums.c.user_no, sums.c.variant_no
+    source: sa.FromClause = sums
+    if sums is not totals:  # an outer join lets SQLite read the sums as they are made
+        same = (totals.c[key] == sums.c[key] for key in ("variant_no", "user_no"))
+        source = sums.outerjoin(totals, sa.and_(totals.c.rollup_id == found.rollup_id, *same))
+    if is_named or users is not None:
+        source = source.join(users_by_no, users_by_no.c.user_no == user)
+        user = users_by_no.c.user_id
+    if is_named:
+        names = found.tables.variant_numbers
+        source = source.join(
+            names, sa.and_(names.c.rollup_id == found.rollup_id, names.c.variant_no == variant)
+        )
+        variant = names.c.variant
+    rows = sa.select(
+        user.label("user"),
+        variant.label("variant"),
+        _judgement(found.rules, place, sums.c.impressions).label("reason"),
+        *(sums.c[name] for name in found.tables.quantities),
+        *(totals.c[PRE + name] for name in found.tables.quantities),
+    ).select_from(source)
+    if sums is totals:
+        rows = rows.where(totals.c.rollup_id == found.rollup_id)
+    known = None if users is None else known_users(connection, users)
+    variants = {} if is_named else _variants(connection, found)
+    return found.user_rows(rows.subquery("rows_of_users"), variants, known)
+
+
+def _variants(connection: sa.Connection, found: _Found) -> dict[int, str]:
+    table = found.tables.variant_numbers
+    query = sa.select(table.c.variant_no, table.c.variant).where(table.c.rollup_id == found.rollup_id)
+    return {int(n): variant for n, variant in connection.execute(query)}
 
 
 def _place_within(found: _Found, pair: sa.Subquery, first: date | None, last: date | None) -> Column:
     """The place of a variant in a stretch of days, where nobody is known to have seen it first."""
     totals, other = found.tables.user_totals, found.tables.user_days.alias("other")
     saw_another = sa.exists().where(
-        other.c.user_id == pair.c.user_id,
-        other.c.variant != pair.c.variant,
+        other.c.user_no == pair.c.user_no,
+        other.c.variant_no != pair.c.variant_no,
         *_within(other, found, first, last),
     )
     return sa.case((totals.c.place == SOLE, SOLE), (saw_another, LATER), else_=SOLE)
@@ -143,32 +179,35 @@ def _within(
     days: sa.FromClause, found: _Found, first: date | None, last: date | None
 ) -> list[sa.ColumnElement[bool]]:
     """Rows of the experiment itself, of these days."""
-    inside = [days.c.rollup_id == found.rollup_id, days.c.variant != NOBODY]
-    inside += [] if first is None else [days.c.day >= _number(first)]
-    inside += [] if last is None else [days.c.day <= _number(last)]
+    inside = [days.c.rollup_id == found.rollup_id, days.c.variant_no != NOBODY]
+    inside += [] if first is None else [days.c.day >= first.toordinal()]
+    inside += [] if last is None else [days.c.day <= last.toordinal()]
     return inside
 
 
-def daily_rows(connection: sa.Connection, rollup: Rollup) -> tuple[sa.Subquery, dict[str, int]]:
-    """One row a user who counts and day: user_id, variant, day (ISO) and the quantities; with their units.
+def daily_rows(connection: sa.Connection, rollup: Rollup) -> DailyRows:
+    """One row a user who counts, variant and day; users, variants and days by number.
+
+    Those who do not count are few and are left out by a list: so the rows come in the order in which they
+    lie, which is that of users, and need no sort.
 
     Raises:
         UnknownRollup: it was never refreshed, or with other rules.
     """
     found = _find(connection, rollup)
     days, totals = found.tables.user_days, found.tables.user_totals
-    keys = ("rollup_id", "user_id", "variant")
-    counts = _judgement(found.rules, totals.c.place, totals.c.impressions) == 0
-    joined = days.join(totals, sa.and_(*(days.c[key] == totals.c[key] for key in keys)))
-    day = sa.cast(days.c.day, sa.String)
-    iso = sa.func.substr(day, 1, 4) + "-" + sa.func.substr(day, 5, 2) + "-" + sa.func.substr(day, 7, 2)
+    others = sa.select(totals.c.user_no, totals.c.variant_no).where(
+        totals.c.rollup_id == found.rollup_id,
+        _judgement(found.rules, totals.c.place, totals.c.impressions) != 0,
+    )
     query = sa.select(
-        days.c.user_id,
-        days.c.variant,
-        iso.label("day"),
+        days.c.user_no.label("user_id"),
+        days.c.variant_no.label("variant"),
+        days.c.day,
         *(days.c[name] for name in found.tables.quantities),
-    ).select_from(joined)
-    return query.where(days.c.rollup_id == found.rollup_id, counts).subquery("daily"), units_of(found.logs)
+    ).where(*_within(days, found, None, None), sa.tuple_(days.c.user_no, days.c.variant_no).not_in(others))
+    variants = _variants(connection, found)
+    return DailyRows(query.subquery("daily"), units_of(found.logs), variants, has_day_numbers=True)
 
 
 def has_rollup(connection: sa.Connection, rollup: Rollup) -> bool:
@@ -208,10 +247,6 @@ def _judgement(rules: Cleaning, place: Column, impressions: Column) -> Column:
         cases.append((impressions > rules.bot_bound, sa.literal_column(str(BOT))))
     none: Column = sa.literal_column("0")
     return sa.case(*cases, else_=none) if cases else none
-
-
-def _number(day: date) -> int:
-    return day.year * 10_000 + day.month * 100 + day.day
 
 
 def _funnel(connection: sa.Connection, found: _Found, by_reason: Mapping[int, Mapping[str, int]]) -> Funnel:

@@ -24,6 +24,7 @@ from analytics.logs import IMPRESSIONS, LogTables
 from analytics.rollup.at import RollupAt
 from analytics.rollup.folding import Folding
 from analytics.rollup.log_days import Counts, LogDays
+from analytics.rollup.numbering import Numbering
 from analytics.rollup.spans import WHOLE, Span, day_span, iso_day
 from analytics.rollup.tables import UNFINISHED, RollupTables
 
@@ -181,6 +182,7 @@ class Refreshing:
             connection.execute(table.delete().where(table.c.rollup_id == rollup_id))
         row = {"rollup_id": rollup_id, "experiment": name, "made_with": UNFINISHED + self.made_with}
         connection.execute(rollups.insert(), row)
+        self._at(connection, rollup_id).as_part(Numbering).begin()
 
     def _fold_whole(self, span: Span, counts: Counts, connection: sa.Connection) -> None:
         """Begin from nothing with all days at once: an id that repeats may do so on another day."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -65,18 +65,18 @@ def day_slot(number: int) -> Slot:
 
 
 def day_number(at: datetime) -> int:
-    """20300131 for a moment of that day in UTC."""
-    return int(at.astimezone(UTC).strftime("%Y%m%d"))
+    """The number of a moment's day in UTC, as `date.toordinal` counts them: they can be subtracted."""
+    return at.astimezone(UTC).toordinal()
 
 
 def iso_day(number: int) -> str:
-    """2030-01-31 for 20300131."""
-    return f"{number:08d}"[:4] + "-" + f"{number:08d}"[4:6] + "-" + f"{number:08d}"[6:]
+    """2030-01-31 for its number."""
+    return date.fromordinal(number).isoformat()
 
 
 def day_span(number: int) -> Span:
     """The day in UTC of that number."""
-    start = datetime.strptime(str(number), "%Y%m%d").replace(tzinfo=UTC)
+    start = datetime.fromordinal(number).replace(tzinfo=UTC)
     return Span(number, start, start + DAY)
 
 

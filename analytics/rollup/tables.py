@@ -3,11 +3,14 @@
 analytics_rollups      one row an experiment: what it was made with
 analytics_log_days     rows of each log on each day, and of impressions beside them, when last looked at
 analytics_dropped      rows that each rule dropped on each day and beside them; 0 is no rule
-analytics_user_days    one row a user, variant and day; the variant '' is the time before the start
-analytics_user_totals  one row a variant and user, with the pre-period beside it
+analytics_user_numbers     the number of each user of a rollup, by which the tables below know them
+analytics_variant_numbers  the same of its variants; 0 is the time before the start
+analytics_user_days        one row a user, variant and day
+analytics_user_totals      one row a variant and user, with the pre-period beside it
 
 Each table lies in the order of its key, which is the order of its most frequent question: days are summed
-up a user and variant, totals a variant, and neither has to be sorted.
+up a user and variant, totals a variant, and neither has to be sorted. Numbers instead of names make rows a
+third narrower and twice as quick to sum up.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-NOBODY = ""
-"""The variant of what users did before the experiment."""
+NOBODY = 0
+"""The variant, by number, of what users did before the experiment; its name is empty."""
 
 SOLE, FIRST, LATER = 0, 1, 2
 """`place` of a variant among those that its user saw: the only one, the first, or a later one."""
@@ -30,7 +33,7 @@ UNPLACED = -1
 UNFINISHED = "unfinished: "
 """Before what a rollup is made with, for as long as days of it are missing."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Counts up when rows come to mean something else, so that a rollup of before is made anew."""
 
 PREFIX = "analytics_"
@@ -51,6 +54,8 @@ class RollupTables:
     rollups: sa.Table
     log_days: sa.Table
     dropped_rows: sa.Table
+    user_numbers: sa.Table
+    variant_numbers: sa.Table
     user_days: sa.Table
     user_totals: sa.Table
     quantities: tuple[str, ...]
@@ -72,19 +77,29 @@ class RollupTables:
             [rollup, ("log", sa.String), ("day", sa.Integer), ("reason", sa.Integer)],
             [("n_rows", sa.BigInteger)],
         )
-        user: list[Named] = [rollup, ("user_id", sa.String)]
+        user_numbers = sa.Table(
+            f"{PREFIX}user_numbers",
+            metadata,
+            sa.Column("user_no", sa.Integer, primary_key=True),
+            sa.Column("rollup_id", sa.Integer, nullable=False),
+            sa.Column("user_id", sa.String, nullable=False),
+            sa.UniqueConstraint("rollup_id", "user_id"),
+        )
+        variant: Named = ("variant_no", sa.Integer)
+        variant_numbers = _table(metadata, "variant_numbers", [rollup, variant], [("variant", sa.String)])
+        user: Named = ("user_no", sa.Integer)
         numbers: list[Named] = [(name, sa.BigInteger) for name in quantities]
         user_days = _table(
             metadata,
             "user_days",
-            [*user, ("variant", sa.String), ("day", sa.Integer)],
+            [rollup, user, variant, ("day", sa.Integer)],
             [*numbers, *((name, sa.BigInteger) for name in dropped), ("first_ms", sa.BigInteger)],
         )
         before: list[Named] = [(f"pre_{name}", sa.BigInteger) for name in quantities]
         user_totals = _table(
             metadata,
             "user_totals",
-            [rollup, ("variant", sa.String), ("user_id", sa.String)],
+            [rollup, variant, user],
             [*numbers, *before, ("first_ms", sa.BigInteger), ("place", sa.Integer)],
             nullable=[name for name, _ in before],
         )
@@ -95,7 +110,18 @@ class RollupTables:
             sa.Column("experiment", sa.String, unique=True, nullable=False),
             sa.Column("made_with", sa.Text, nullable=False),
         )
-        return cls(metadata, rollups, log_days, dropped_rows, user_days, user_totals, quantities, dropped)
+        return cls(
+            metadata,
+            rollups,
+            log_days,
+            dropped_rows,
+            user_numbers,
+            variant_numbers,
+            user_days,
+            user_totals,
+            quantities,
+            dropped,
+        )
 
     def make(self, connection: sa.Connection) -> None:
         """Make the tables that are missing; tables with other quantities or keys make way for these.
@@ -128,17 +154,21 @@ TOUCHED = sa.Table(
 PLACED = sa.Table(
     f"{PREFIX}placed",
     sa.MetaData(),
-    sa.Column("variant", sa.String, primary_key=True),
-    sa.Column("user_id", sa.String, primary_key=True),
+    sa.Column("variant_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("place", sa.Integer),
     prefixes=["TEMPORARY"],
 )
 """What was found of the variants of users of whom one was unplaced."""
 
 
-def scratch(tables: RollupTables, name: str) -> sa.Table:
-    """A temporary table with rows of the user days."""
-    columns = [sa.Column(c.name, c.type) for c in tables.user_days.c if c.name != "rollup_id"]
+def scratch(tables: RollupTables, name: str, *, is_named: bool = False) -> sa.Table:
+    """A temporary table with rows of the user days of one rollup, with numbers or with names."""
+    names = [sa.Column(name, sa.String) for name in ("user_id", "variant")]
+    numbers = [sa.Column(name, sa.Integer) for name in ("user_no", "variant_no")]
+    keys = {"rollup_id", "user_no", "variant_no"}
+    rest = [sa.Column(c.name, c.type) for c in tables.user_days.c if c.name not in keys]
+    columns = [*(names if is_named else numbers), *rest]
     return sa.Table(f"{PREFIX}{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
 
 

@@ -24,6 +24,7 @@ from analytics_money import (
     worth,
     write,
 )
+from analytics_rollup_contents import contents, drop_rollups
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,9 +137,7 @@ def test_a_rollup_kept_by_increments_is_that_of_a_rebuild_and_of_the_logs(connec
         write(connection, metadata, rows[start : start + 60])
         rollup.refresh(connection.engine)
     kept = contents(connection)
-    for name in ("rollups", "log_days", "dropped", "user_days", "user_totals"):
-        connection.execute(sa.text(f"DROP TABLE analytics_{name}"))
-    connection.commit()
+    drop_rollups(connection)
     assert rollup.refresh(connection.engine).is_rebuilt
     assert contents(connection) == kept
     read = read_totals(connection, rollup, QUESTION)
@@ -151,15 +150,6 @@ def test_a_rollup_kept_by_increments_is_that_of_a_rebuild_and_of_the_logs(connec
     revenue, fates = earned(shop, rollup.rules)
     check_funnel(read.funnel["purchases"], fates)
     assert moments_of(revenue) == {group.variant: m.only(["revenue"]) for group, m in read.groups.items()}
-
-
-def contents(connection: sa.Connection) -> dict[str, list[tuple[Any, ...]]]:
-    found = {}
-    for name in ("log_days", "dropped", "user_days", "user_totals"):
-        rows = connection.execute(sa.text(f"SELECT * FROM analytics_{name}"))
-        found[name] = sorted(map(tuple, rows), key=str)
-    connection.commit()
-    return found
 
 
 def moments_of(revenue: dict[tuple[str, str], int]) -> Any:

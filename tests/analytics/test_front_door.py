@@ -52,6 +52,20 @@ def test_novelty_of_raw_logs_is_that_of_the_frames(database: sa.Engine) -> None:
     assert (again.slope, again.p) == pytest.approx((found.slope, found.p), rel=1e-9)
 
 
+def test_the_days_are_read_once_for_all_that_is_asked_of_them(
+    sources: list[Experiment], database: sa.Engine
+) -> None:
+    result = sources[1].analyze()
+    asked: list[str] = []
+    sa.event.listen(database, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    for _ in range(2):
+        assert result.by_day()
+        assert result.srm_by_day().groups
+        assert [*result.novelty("start").values()] != [*result.novelty("exposure").values()]
+    of_days = [statement for statement in asked if "FROM analytics_user_days" in statement]
+    assert len(of_days) == 3  # the course, the first day, and both trends
+
+
 def test_without_days_novelty_says_why() -> None:
     result = Experiment("demo", units({"control": 0.1, "a": 0.2}, {"control": 5.0, "a": 5.0}, 50)).analyze()
     assert "no daily data" in str(result.novelty()["a", "ctr"].why_none)

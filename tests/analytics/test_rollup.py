@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from analytics_dirty_logs import START, STOP, Log, corrupt_log
 from analytics_money import write
+from analytics_rollup_contents import contents, drop_rollups
 
 from analytics.cleaning import Cleaning, MixedRule
 from analytics.definition import Definition
@@ -19,7 +21,7 @@ from analytics.grouped import Question
 from analytics.logs import CLICKS, EventLogs, OutcomeLog
 from analytics.raw import read_logs
 from analytics.rollup import Rollup, forget_user
-from analytics.rollup.read import read_days, read_totals
+from analytics.rollup.read import daily_rows, read_days, read_totals
 
 PAID = OutcomeLog(
     "purchases", "purchases", at="purchased_at", value="value", value_name="revenue", value_units=4
@@ -90,20 +92,8 @@ def dirty_shop(connection: sa.Connection, *, seed: int, keys: bool) -> sa.MetaDa
     return metadata
 
 
-def contents(connection: sa.Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the rollup."""
-    found = {}
-    for name in ("log_days", "dropped", "user_days", "user_totals"):
-        rows = connection.execute(sa.text(f"SELECT * FROM analytics_{name}"))
-        found[name] = sorted(map(tuple, rows), key=str)
-    connection.commit()
-    return found
-
-
 def rebuilt(connection: sa.Connection, rollup: Rollup) -> dict[str, list[tuple[Any, ...]]]:
-    for name in ("rollups", "log_days", "dropped", "user_days", "user_totals"):
-        connection.execute(sa.text(f"DROP TABLE analytics_{name}"))
-    connection.commit()
+    drop_rollups(connection)
     assert rollup.refresh(connection.engine).is_rebuilt
     return contents(connection)
 
@@ -263,6 +253,35 @@ def test_who_saw_two_variants_within_a_stretch_of_days_counts_in_none(
     assert {group.variant: m.n for group, m in first_alone.groups.items()} == {"a": 2}
 
 
+def test_sqlite_sums_user_days_up_in_the_order_in_which_they_lie(tmp_path: Path) -> None:
+    rollup = Rollup(DEFINITION, LOGS)
+    with sa.create_engine(f"sqlite:///{tmp_path / 'shop.db'}").connect() as connection:
+        dirty_shop(connection, seed=3, keys=True)
+        rollup.refresh(connection.engine)
+        days = daily_rows(connection, rollup).table.c
+        key = (days.user_id, days.variant)
+        total = sa.select(sa.func.sum(days.clicks)).group_by(*key)
+        so_far = sa.select(sa.func.sum(days.clicks).over(partition_by=key, order_by=days.day))
+        for asked in (total, so_far):
+            text = asked.compile(connection, compile_kwargs={"literal_binds": True})
+            plan = [step for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+            assert any("analytics_user_days USING PRIMARY KEY" in step for step in plan)
+            assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def test_a_rollup_of_before_users_had_numbers_makes_way(connection: sa.Connection) -> None:
+    dirty_shop(connection, seed=3, keys=True)
+    rollup = Rollup(DEFINITION, LOGS)
+    rollup.refresh(connection.engine)
+    kept = contents(connection)
+    connection.execute(sa.text("ALTER TABLE analytics_user_days RENAME COLUMN user_no TO user_id"))
+    connection.execute(sa.text("ALTER TABLE analytics_user_totals RENAME COLUMN user_no TO user_id"))
+    connection.execute(sa.text("DROP TABLE analytics_user_numbers"))
+    connection.commit()
+    assert rollup.refresh(connection.engine).is_rebuilt
+    assert contents(connection) == kept
+
+
 def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
     connection: sa.Connection,
 ) -> None:
@@ -278,6 +297,7 @@ def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
     assert forget_user(connection, "007") > 0
     connection.commit()
     assert "'007'" not in str(contents(connection)["user_days"] + contents(connection)["user_totals"])
+    assert "007" not in connection.scalars(sa.text("SELECT user_id FROM analytics_user_numbers")).all()
     rollup.refresh(connection.engine)
     assert contents(connection) == rebuilt(connection, rollup)
 

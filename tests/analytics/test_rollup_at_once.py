@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from analytics_rollup_contents import contents as contents_of
 from sqlalchemy.exc import OperationalError
 
 from analytics.cleaning import Cleaning
@@ -102,10 +103,7 @@ def record(engine: sa.Engine, ids: range) -> None:
 
 def contents(engine: sa.Engine) -> dict[str, list[Any]]:
     with engine.connect() as connection:
-        return {
-            name: sorted(map(tuple, connection.execute(sa.text(f"SELECT * FROM analytics_{name}"))), key=str)
-            for name in ("log_days", "dropped", "user_days", "user_totals")
-        }
+        return contents_of(connection)
 
 
 def came_from(engine: sa.Engine) -> str:

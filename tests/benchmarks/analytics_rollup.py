@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import sqlalchemy as sa
@@ -38,6 +38,7 @@ from analytics.experiment import Experiment
 from analytics.grouped import Question
 from analytics.logs import CLICKS, EventLogs
 from analytics.metrics import Covariate, Metric
+from analytics.novelty import Since
 from analytics.raw import Reading, read_logs
 from analytics.reading import Database
 from analytics.rollup import Rollup
@@ -165,8 +166,8 @@ def fingerprint(engine: sa.Engine) -> str:
     """A digest of every row of the rollup."""
     digest = hashlib.sha256()
     with engine.connect() as connection:
-        for name in ("log_days", "dropped", "user_days", "user_totals"):
-            for row in connection.execute(sa.text(f"SELECT * FROM analytics_{name} ORDER BY 1, 2, 3, 4")):
+        for name in ("log_days", "dropped", "user_numbers", "variant_numbers", "user_days", "user_totals"):
+            for row in connection.execute(sa.text(f"SELECT * FROM analytics_{name} ORDER BY 1, 2, 3")):
                 digest.update(repr(tuple(row)).encode())
     return digest.hexdigest()
 
@@ -183,6 +184,8 @@ def answer(url: str) -> None:
         timed(
             "goal metric with CUPED from the rollup by day", lambda: read_days(connection, rollup, QUESTION)
         )
+    timed("its course over the days", result.by_day)
+    timed("its trend, since the start and since exposure", lambda: [*map(result.novelty, get_args(Since))])
     print(f"{'peak memory of that process':54} {peak_mb():8.0f} MB")
 
 
