@@ -33,13 +33,15 @@ table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:6px}
 th,td{padding:7px 11px 7px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:last-child,td:last-child{padding-right:0}
-th{font-weight:600}thead th{color:var(--soft);font-size:.82rem}
+th{font-weight:600}
+thead th{color:var(--soft);font-size:.82rem;line-height:1.3;white-space:normal;vertical-align:bottom}
 th[scope=row]{white-space:normal;min-width:8em;max-width:24em;overflow-wrap:anywhere;line-height:1.3}
 th[scope=row],thead th:first-child{text-align:left}tbody tr:last-child>*{border-bottom:0}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem;padding:4px 0}
 details[open] summary{margin-bottom:8px}
 .notes{margin:8px 0 0;padding-left:1.1em;font-size:.92rem;color:var(--soft)}
 .notes li{margin:0 0 6px;max-width:74ch}
+@media (max-width:1000px){table{font-size:.8rem}thead th{font-size:.76rem}th,td{padding-right:8px}}
 @media (max-width:560px){main{padding:24px 12px 40px}section{padding:18px 16px;border-radius:10px}}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """

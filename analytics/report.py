@@ -136,13 +136,12 @@ def effects_table(result: Result, *, is_brief: bool = False) -> Table:
     adjusted = f"p ({correction_words(result)})"
     header: tuple[str, ...] = ("Comparison", "Role", "Effect", "Interval", "Relative", "Relative interval")
     header = (*header, "p", adjusted, "Chance to win", "Variance cut")
-    if is_brief:
-        left_out = ["Role", "Interval", "p", "Chance to win"]
-        if all(effect.variance_reduction is None for effect in result.effects.values()):
-            left_out.append("Variance cut")
-        kept = [i for i, name in enumerate(header) if name not in left_out]
-        header = tuple(header[i] for i in kept)
-        rows = [tuple(row[i] for i in kept) for row in rows]
+    left_out = ["Role", "Interval", "p", "Chance to win"] if is_brief else []
+    if all(effect.variance_reduction is None for effect in result.effects.values()):
+        left_out.append("Variance cut")
+    kept = [i for i, name in enumerate(header) if name not in left_out]
+    header = tuple(header[i] for i in kept)
+    rows = [tuple(row[i] for i in kept) for row in rows]
     return Table(caption, header, tuple(rows))
 
 
