@@ -23,6 +23,9 @@ MAX_UNINDEXED = 1 << 13
 """Events of a run up to which its indexes of `SHARED` families, whose sums are at hand, are left to whoever
 asks about a moment before them: most runs are merged again before anybody does."""
 
+MAX_OWN = 4096
+"""Events of a user up to which a page goes through them all: past that the runs' sums are quicker."""
+
 Row = tuple[int, int, int, int, int, float]
 """Microseconds since the epoch; codes of user, category and style; kind; popularity weight."""
 
@@ -63,6 +66,7 @@ class Ledger:
         self._runs: list[Run] = []
         self._families: dict[Family, None] = {}
         self._running = RunningSums(half_life_us)
+        self._own: tuple[int, EventTable | None] | None = None
         self._n_runs_made = 0
 
     def __len__(self) -> int:
@@ -79,6 +83,7 @@ class Ledger:
     def extend(self, events: EventTable) -> None:
         """Add many events at once, as a run of their own."""
         self._runs.append(Run(events, self._half_life_us))
+        self._own = None
         self._running.extend(events)
         self._running.sum_up()
 
@@ -87,6 +92,7 @@ class Ledger:
         self._flush()
         kept = [run.events.take(run.events.user != user) for run in self._runs]
         self._runs = [Run(events, self._half_life_us) for events in kept if len(events)]
+        self._own = None
         self._running = RunningSums(self._half_life_us)
         for run in self._runs:
             self._running.extend(run.events)
@@ -103,14 +109,19 @@ class Ledger:
         self._hand_over()
         tally = self._running.tally(family, flat_keys, flat_moments)
         if tally is None:
-            tally = self._looked_up(family, flat_keys, flat_moments)
+            tally = self._looked_up(family, user, flat_keys, flat_moments)
         return tally.reshape(*keys.shape)
 
-    def _looked_up(self, family: Family, flat_keys: Ints, flat_moments: Ints) -> Tally:
-        """The same from the runs, as of any moments."""
+    def _looked_up(self, family: Family, user: Ints, flat_keys: Ints, flat_moments: Ints) -> Tally:
+        """The same from what a page's one user did, or from the runs, as of any moments."""
         tally = Tally.empty(len(flat_keys))
         if not (flat_keys >= 0).any():  # of a shopper never seen before there is nothing to look for
             return tally
+        is_of_one_page = (user == user.flat[0]).all() and (flat_moments == flat_moments[0]).all()
+        if family not in SHARED and is_of_one_page:
+            own = self._events_of(int(user.flat[0]))
+            if own is not None:
+                return own.tally(family, flat_keys, int(flat_moments[0]), self._half_life_us)
         waiting = self._pending.between(family, flat_keys)
         if len(waiting) * len(flat_keys) > MAX_COMPARISONS:
             self._flush()
@@ -121,6 +132,20 @@ class Ledger:
             waiting.add_to(tally, family, flat_keys, flat_moments, self._half_life_us)
         return tally
 
+    def _events_of(self, user: int) -> EventTable | None:
+        """All events of a user, None if they are many; a page asks about its user more than once."""
+        if self._own is None or self._own[0] != user:
+            self._own = user, self._gathered(user)
+        return self._own[1]
+
+    def _gathered(self, user: int) -> EventTable | None:
+        rows = [run.rows_of(user) for run in self._runs]
+        waiting = np.flatnonzero(self._pending.user == user)
+        if sum(map(len, rows)) + len(waiting) > MAX_OWN:
+            return None
+        parts = [run.events.take(of_run) for run, of_run in zip(self._runs, rows, strict=True)]
+        return EventTable.joined([*parts, self._pending.take(waiting)])
+
     def _hand_over(self) -> None:
         """Hand what is new to the running sums, and to what waits to become a run."""
         if self._arrived:
@@ -128,6 +153,7 @@ class Ledger:
             self._running.extend(new)
             self._pending = EventTable.joined([self._pending, new])
             self._arrived = []
+            self._own = None
 
     def expect(self, families: Iterable[Family]) -> None:
         """Make the indexes of these families, for which whoever asks first would have to wait.

@@ -94,11 +94,7 @@ class _Sums:
         self._reserve(len(rows))
         tally = self._tally
         tally.amounts *= fading
-        place = row * len(Kind) + kind
-        np.add.at(tally.amounts.reshape(-1), place, weight)
-        np.add.at(tally.counts.reshape(-1), place, 1)
-        seen = kind <= Kind.CLICKED
-        np.maximum.at(tally.last_us.reshape(-1), (row * 2 + kind)[seen], at_us[seen])
+        tally.add(row, kind, at_us, weight)
 
     def tally(self, keys: Ints, at_us: Ints, as_of_us: int, half_life_us: float) -> Tally:
         found, row = self._found(keys)

@@ -76,11 +76,19 @@ class EventTable:
         asked, event = np.nonzero((mine == keys[:, None]) & (mine >= 0) & (self.at_us < at_us[:, None]))
         decay = np.exp2((self.at_us[event] - at_us[asked]) / half_life_us)
         weight = decay * self.weight[event] if weighs(family) else decay
-        kind = self.kind[event]
-        np.add.at(tally.amounts, (asked, kind), weight)
-        np.add.at(tally.counts, (asked, kind), 1)
-        has_last = kind < tally.last_us.shape[1]
-        np.maximum.at(tally.last_us, (asked[has_last], kind[has_last]), self.at_us[event[has_last]])
+        tally.add(asked, self.kind[event], self.at_us[event], weight)
+
+    def tally(self, family: "Family", keys: Ints, before_us: int, half_life_us: float) -> "Tally":
+        """What these events say of `keys`, (Q,), strictly before one moment."""
+        asked, place = np.unique(keys, return_inverse=True)
+        mine = keys_of(family, self.user, self.category, self.style)
+        row = np.minimum(np.searchsorted(asked, mine), len(asked) - 1)
+        told = np.flatnonzero((asked[row] == mine) & (mine >= 0) & (self.at_us < before_us))
+        row, kind, at_us = row[told], self.kind[told], self.at_us[told]
+        decay = np.exp2((at_us - before_us) / half_life_us)
+        tally = Tally.empty(len(asked))
+        tally.add(row, kind, at_us, decay * self.weight[told] if weighs(family) else decay)
+        return tally.take(place)
 
     @staticmethod
     def joined(tables: "list[EventTable]") -> "EventTable":
@@ -113,6 +121,17 @@ class Tally:
             np.zeros((size, 3), dtype=np.int64),
             np.full((size, 2), NEVER, dtype=np.int64),
         )
+
+    def add(self, row: NDArray[np.intp] | Ints, kind: Ints, at_us: Ints, amount: Floats) -> None:
+        """Add events, (n,), to the rows of their keys; one index into all cells is quicker than two."""
+        cell = row * len(Kind) + kind
+        np.add.at(self.amounts.reshape(-1), cell, amount)
+        np.add.at(self.counts.reshape(-1), cell, 1)
+        seen = kind <= Kind.CLICKED
+        np.maximum.at(self.last_us.reshape(-1), (row * 2 + kind)[seen], at_us[seen])
+
+    def take(self, rows: NDArray[np.intp]) -> "Tally":
+        return Tally(self.amounts[rows], self.counts[rows], self.last_us[rows])
 
     def reshape(self, *shape: int) -> "Tally":
         return Tally(
@@ -163,6 +182,10 @@ class Run:
             self._indexes[family] = _Index(family, self.events, self._half_life_us)
         return self._indexes[family]
 
+    def rows_of(self, user: int) -> NDArray[np.intp]:
+        """Which of the events are a user's."""
+        return self.index(Family.USER_STYLE).rows_between(user * MAX_CODES, (user + 1) * MAX_CODES)
+
     def add_to(self, tally: Tally, family: Family, keys: Ints, at_us: Ints) -> None:
         """Add to `tally` what this run knows of `keys` strictly before `at_us`; both (Q,)."""
         before = np.searchsorted(self.events.at_us, at_us, side="left")
@@ -190,6 +213,12 @@ class _Index:
         self._amounts = _decayed_sums(hits * weights[:, None], self._at_us, start_of, half_life_us)
         self._counts = _running_counts(hits, start_of)
         self._last_us = _latest(hits[:, :2], self._at_us, start_of)
+
+    def rows_between(self, low: int, high: int) -> NDArray[np.intp]:
+        """Rows of the events of which the key is at least `low` and below `high`."""
+        first, last = np.searchsorted(self._keys, [low, high])
+        ends = np.append(self._starts, self._n)
+        return self._codes[ends[first] : ends[last]] % self._n
 
     def add_to(
         self, tally: Tally, keys: Ints, before: NDArray[np.intp], at_us: Ints, half_life_us: float

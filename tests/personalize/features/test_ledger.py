@@ -201,3 +201,51 @@ def test_sums_are_kept_up_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(running_module._Sums, "add", counting)
     assert asked(ledger, 0, 200).counts[0, 0] == 140
     assert 0 < max(summed) <= 4
+
+
+OWN = (Family.USER_STYLE, Family.USER_CATEGORY_STYLE)
+OWN_ROWS = st.lists(
+    st.builds(
+        lambda at_us, user, category, style, kind: (at_us, user, category, style, kind, 0.5),
+        st.integers(0, 60),
+        st.integers(0, 2),
+        st.integers(0, 1),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
+    max_size=30,
+)
+
+
+@given(rows=OWN_ROWS, moment=st.integers(0, 80), max_own=st.integers(0, 30))
+def test_what_one_user_did_is_what_the_runs_say(rows: list[Row], moment: int, max_own: int) -> None:
+    """Also of a pair that is asked about twice, of codes that nobody has, and of a user of many events."""
+    ours, theirs = Ledger(HALF_LIFE_US), Ledger(HALF_LIFE_US)
+    user, category = np.array([[1]] * 4), np.array([[0], [1], [0], [-1]])
+    asked_about = user, category, np.array([[0, 1, 2, -1, 7]]), np.array([[moment]])
+    with patch.multiple(ledger_module, MAX_PENDING=4, MERGE_RATIO=2):
+        for row in rows:
+            for ledger, bound in ((ours, max_own), (theirs, -1)):
+                ledger.append(row)
+                while merger := ledger.merger():
+                    ledger.adopt(merger, merger.run())
+                with patch.object(ledger_module, "MAX_OWN", bound):
+                    tallies = [ledger.tally(family, *asked_about) for family in OWN]
+                if ledger is ours:
+                    found = tallies
+            for one, other in zip(found, tallies, strict=True):
+                assert one.amounts == pytest.approx(other.amounts)
+                assert one.counts.tolist() == other.counts.tolist()
+                assert one.last_us.tolist() == other.last_us.tolist()
+
+
+def test_what_a_user_does_is_known_on_their_next_page_and_forgotten_when_they_are() -> None:
+    ledger = Ledger(HALF_LIFE_US)
+    ledger.append(shown(1))
+    assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 1
+    ledger.append(shown(2))
+    assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 2
+    ledger.extend(_table_of([shown(3)]))
+    assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 3
+    ledger.drop(0)
+    assert asked(ledger, 0, 20, Family.USER_STYLE).counts[0, 0] == 0
