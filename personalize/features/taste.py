@@ -61,7 +61,10 @@ def _solved(clicks: Floats, expected: Floats, covariances: Floats, lifts: Floats
     weights = np.zeros((len(covariances), *clicks.shape))
     if not styles.shape[1]:  # nobody here has seen anything
         return weights
-    full = covariances[:, styles[:, :, None], styles[:, None, :]] + lifts
+    cells = (
+        len(weights[0, 0]) * styles[:, :, None] + styles[:, None, :]
+    )  # one index is ten times as quick as two
+    full = covariances.reshape(len(covariances), -1).take(cells, axis=1) + lifts
     clicks, expected = (np.take_along_axis(each, styles, axis=1) for each in (clicks, expected))
     identity = np.eye(styles.shape[1])
     deviation = np.zeros(full.shape[:-1])
