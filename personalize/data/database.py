@@ -115,19 +115,26 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     access = connection.get_execution_options().get(_ACCESS)
-    query_only = "ON" if access in {"read", "look"} else "OFF"
-    if connection.info.get(_ACCESS) != query_only:
-        connection.exec_driver_sql(f"PRAGMA query_only = {query_only}")
-        connection.info[_ACCESS] = query_only
-    if access == "look":
-        return
-    begin = "BEGIN IMMEDIATE" if access == "write" else "BEGIN"
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
+    _permit(connection, driver, may_write=access not in {"read", "look"})
+    if access != "look":
+        _run(driver, "BEGIN IMMEDIATE" if access == "write" else "BEGIN")
+
+
+def _permit(connection: Connection, driver: sqlite3.Connection, *, may_write: bool) -> None:
+    """Let the connection write, or not, which outlasts what it is used for."""
+    if connection.info.get(_ACCESS) != may_write:
+        _run(driver, f"PRAGMA query_only = {'OFF' if may_write else 'ON'}")
+        connection.info[_ACCESS] = may_write
+
+
+def _run(driver: sqlite3.Connection, statement: str) -> None:
+    """Every page begins twice, and SQLAlchemy's way there is thirty times as long."""
     try:
-        driver.execute(begin)  # every page begins twice, and SQLAlchemy's way there is thirty times as long
+        driver.execute(statement)
     except sqlite3.Error as error:
-        raise OperationalError(begin, None, error) from error
+        raise OperationalError(statement, None, error) from error
 
 
 @contextmanager
@@ -165,7 +172,11 @@ def looking(engine: Engine) -> Iterator[Connection]:
         DatabaseUnavailable: the database does not answer.
     """
     with _answering(engine), engine.connect() as connection:
-        yield connection.execution_options(**_access(engine, "look"))
+        connection.execution_options(**_access(engine, "look"))
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            _permit(connection, driver, may_write=False)
+        yield connection
 
 
 def tidy_up(engine: Engine) -> None:

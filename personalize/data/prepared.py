@@ -1,13 +1,16 @@
 """Statements that every page sends: compiled and typed once, then handed to the driver as they are.
 
-What SQLAlchemy does anew for each execution costs a page more than the database does.
+What SQLAlchemy does anew for each execution costs a page more than the database does, even of text.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Select
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
 
 Values = Sequence[Any]
 
@@ -38,16 +41,21 @@ class Prepared:
         self._result: Converters | None = None
 
     def execute_many(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Run it for every row."""
-        connection.exec_driver_sql(self._text, self._arguments(rows))
+        """Run it for every row, in the transaction that has begun."""
+        arguments = self._arguments(rows)
+        with _cursor(connection, self._text, arguments) as cursor:
+            cursor.executemany(self._text, arguments)
 
     def fetch_all(self, connection: Connection, values: Values) -> list[list[Any]]:
         """The rows of a query."""
-        found = connection.exec_driver_sql(self._text, self._arguments([values])[0])
-        if self._result is None:  # what the driver gives of a type, its first answer says
-            codes = [column[1] for column in found.cursor.description]
-            pairs = zip(self._read, codes, strict=True)
-            self._result = _converters(each.result_processor(self._dialect, code) for each, code in pairs)
+        [arguments] = self._arguments([values])
+        with _cursor(connection, self._text, arguments) as cursor:
+            cursor.execute(self._text, arguments)
+            found = cursor.fetchall()
+            if self._result is None:  # what the driver gives of a type, its first answer says
+                codes = [column[1] for column in cursor.description or ()]
+                pairs = zip(self._read, codes, strict=True)
+                self._result = _converters(each.result_processor(self._dialect, code) for each, code in pairs)
         return _converted(found, self._result)
 
     def _arguments(self, rows: Iterable[Values]) -> list[Any]:
@@ -56,6 +64,20 @@ class Prepared:
         if self._order:
             return [tuple([row[place] for place in self._order]) for row in converted]
         return [dict(zip(self._names, row, strict=True)) for row in converted]
+
+
+@contextmanager
+def _cursor(connection: Connection, text: str, arguments: Any) -> Iterator[DBAPICursor]:
+    """The driver's own, whose errors are raised as SQLAlchemy's."""
+    dialect = connection.dialect
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except dialect.loaded_dbapi.Error as error:
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(text, arguments, error, base, dialect=dialect) from error
+    finally:
+        cursor.close()
 
 
 Converters = list[tuple[int, Callable[[Any], Any]]]

@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 from factories import make_product, make_slate, make_styles
 from sqlalchemy import Engine, bindparam, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from personalize.data.database import looking, reading, table_of, writing
 from personalize.data.prepared import Prepared
 from personalize.data.schema import Impression, Purchase, Slate, User
+from personalize.errors import DatabaseUnavailable
 
 BOUGHT = table_of(Purchase)
 NAMES = ("event_id", "impression_id", "value", "currency", "received_at", "purchased_at")
@@ -68,3 +70,15 @@ def test_parameters_are_named_in_full(engine: Engine) -> None:
     query = select(Impression).where(Impression.user_id == bindparam("user_id"))
     with pytest.raises(ValueError, match="expected values of"):
         Prepared(query, ("user",), engine.dialect)
+
+
+def test_the_errors_of_the_driver_are_those_of_sqlalchemy(engine: Engine) -> None:
+    """By which a database that does not answer is told from a refused row."""
+    insertion = Prepared(insert(User), ("user_id", "created_at"), engine.dialect)
+    with pytest.raises(IntegrityError, match="INSERT INTO users"), writing(engine) as session:
+        insertion.execute_many(session.connection(), [("ada", AT), ("ada", AT)])
+    forbidden = pytest.raises((DatabaseUnavailable, DBAPIError), match=r"read-?only")
+    with forbidden, looking(engine) as connection:
+        insertion.execute_many(connection, [("ada", AT)])
+    with reading(engine) as session:
+        assert session.get(User, "ada") is None
