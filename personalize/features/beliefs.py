@@ -256,7 +256,7 @@ class Beliefs:
     def _user_means(self, views: Views) -> Floats:
         """Each user's means once for each moment: a page asks for many products."""
         if len(views) and (views.users == views.users[0]).all() and (views.at_us == views.at_us[0]).all():
-            mean = self._levels["user"].means(views.users[:1], views.at_us[:1])
+            mean = self._levels["user"].mean_of(int(views.users[0]), int(views.at_us[0]))
             return np.broadcast_to(mean, (len(views), self.n_styles))
         pages, page = np.unique(np.stack([views.users, views.at_us]), axis=1, return_inverse=True)
         means: Floats = self._levels["user"].means(pages[0], pages[1])[page]

@@ -85,6 +85,7 @@ class Level:
         self._at_us = np.zeros(1, dtype=np.int64)
         self._n = 0
         self._loadings = self._loaded()
+        self._last: tuple[tuple[int, int, float], Floats] | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -103,6 +104,7 @@ class Level:
             precision = None if precision is None else precision[known]
         if not len(groups):
             return
+        self._last = None
         self._reserve(int(groups.max()) + 1)
         self._age(groups, at_us)
         age = self._at_us[groups] - at_us
@@ -136,6 +138,13 @@ class Level:
             means[known] = self._posterior(precision).mean(information)
         return means
 
+    def mean_of(self, group: int, at_us: int) -> Floats:
+        """`means` of one group, (1, S), kept until something moves it: a page scores by it, then learns."""
+        asked = group, at_us, self.lag_us
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, self.means(np.array([group]), np.array([at_us]))
+        return self._last[1]
+
     def variances_of(self, groups: Ints, at_us: Ints) -> Floats:
         """Posterior variances of groups, (n, S)."""
         precision = np.zeros((len(groups), self.n_styles))
@@ -168,11 +177,13 @@ class Level:
         tuned = self.variances * np.sqrt(found / (expected + PRIOR_WEIGHT / self.variances))
         self.variances = np.clip(tuned, LEAST_SHARE * self._first, MOST_SHARE * self._first)
         self._loadings = self._loaded()
+        self._last = None
 
     def forget(self, group: int) -> None:
         """Drop all evidence of one group."""
         if 0 <= group < self._n:
             self._sums[:, group] = 0.0
+        self._last = None
 
     def evidence(self, groups: Ints) -> Floats:
         """Summed precision of each group, (n,)."""

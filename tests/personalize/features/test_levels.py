@@ -84,3 +84,29 @@ def test_a_step_of_tuning_is_the_one_of_minorization_maximization() -> None:
     step = first * np.sqrt((found + PRIOR_WEIGHT / first) / (expected + PRIOR_WEIGHT / first))
     level.tune(0)
     np.testing.assert_allclose(level.variances, np.minimum(step, MOST_SHARE * first))
+
+
+def test_a_mean_that_is_kept_is_never_that_of_before() -> None:
+    rng = np.random.default_rng(5)
+    level = Level(likeness(rng, 3), SPREAD, half_life_us=50.0, knows_waiting=True)
+    one, now = np.array([2]), np.array([40])
+
+    def has_moved(before: Floats) -> bool:
+        np.testing.assert_array_equal(level.mean_of(2, 40), level.means(one, now))
+        return not np.array_equal(level.mean_of(2, 40), before)
+
+    assert not has_moved(before := level.mean_of(2, 40))
+    told(level, rng)
+    assert has_moved(before)
+    before = level.mean_of(2, 40)
+    level.lag_us = 9.0
+    assert has_moved(before)
+    before = level.mean_of(2, 40)
+    level.tune(40)
+    assert has_moved(before)
+    before = level.mean_of(2, 40)
+    assert not np.array_equal(level.mean_of(2, 30), before)
+    assert not np.array_equal(level.mean_of(3, 40), before)
+    level.forget(2)
+    assert has_moved(before)
+    assert not level.mean_of(2, 40).any()
