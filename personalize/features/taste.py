@@ -61,9 +61,8 @@ def _solved(clicks: Floats, expected: Floats, covariances: Floats, lifts: Floats
     weights = np.zeros((len(covariances), *clicks.shape))
     if not styles.shape[1]:  # nobody here has seen anything
         return weights
-    cells = (
-        len(weights[0, 0]) * styles[:, :, None] + styles[:, None, :]
-    )  # one index is ten times as quick as two
+    # one index into all cells is ten times as quick as two
+    cells = clicks.shape[1] * styles[:, :, None] + styles[:, None, :]
     full = covariances.reshape(len(covariances), -1).take(cells, axis=1) + lifts
     clicks, expected = (np.take_along_axis(each, styles, axis=1) for each in (clicks, expected))
     identity = np.eye(styles.shape[1])
