@@ -64,6 +64,7 @@ def run(
     policy: str,
     seed: int,
     *,
+    draw: int = 0,
     n_impressions: int | None = None,
     half_life_us: float = HALF_LIFE_US,
     progress: Progress | None = None,
@@ -71,6 +72,8 @@ def run(
     """Let a policy live in a world; the same arguments give the same result.
 
     Args:
+        seed: of the world, its shoppers and visits.
+        draw: another number lets the policy draw otherwise in the same world.
         n_impressions: other than the spec's; the launch stays half way.
         progress: called with the number of impressions done.
     Raises:
@@ -81,7 +84,7 @@ def run(
     spec = replace(spec, n_impressions=n_impressions or spec.n_impressions)
     world = LatentWorld(spec, seed)
     player = contestant(policy, world, half_life_us=half_life_us)
-    rng = np.random.default_rng([seed, 9])
+    rng = np.random.default_rng([seed, 9, draw])
     pending: deque[_Pending] = deque()
     sums = np.zeros((N_POINTS, 4))
     launched = np.zeros(2)

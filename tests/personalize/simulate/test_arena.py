@@ -55,6 +55,13 @@ def test_the_same_seed_gives_the_same_result() -> None:
     assert replace(one, cpu_seconds=0.0) == replace(two, cpu_seconds=0.0)
 
 
+def test_another_draw_is_another_life_in_the_same_world() -> None:
+    short = replace(SMALL, n_impressions=2_000)
+    one, other = (run(short, "personal", 3, draw=draw) for draw in (0, 1))
+    assert (other.best_rate, other.random_rate) == (one.best_rate, one.random_rate)
+    assert other.click_rate != one.click_rate
+
+
 def test_where_nothing_matters_nothing_is_lost() -> None:
     null = replace(SMALL, taste=0.0, noise=0.0, popularity=0.0, category=0.0, n_impressions=2_000)
     result = run(null, "personal", 1)
