@@ -66,13 +66,12 @@ def test_the_loss_falls(training_folders: Folders, narrow_vgg: VGGWeights, tmp_p
     train(
         *training_folders,
         out,
-        replace(RECIPE, steps=45, learning_rate=1e-2, curriculum=FULL_ONLY),
+        replace(RECIPE, steps=60, learning_rate=1e-2, curriculum=FULL_ONLY),
         narrow_vgg,
     )
     curve = losses(out)
-    assert len(curve) == 45
-    fall = np.mean(curve[-8:]) / np.mean(curve[:8])
-    assert fall < 0.8, fall
+    assert len(curve) == 60
+    assert np.mean(curve[-8:]) < 0.75 * np.mean(curve[:8])
 
 
 def test_a_run_leaves_checkpoint_log_and_preview(
