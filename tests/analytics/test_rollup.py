@@ -269,17 +269,35 @@ def test_sqlite_sums_user_days_up_in_the_order_in_which_they_lie(tmp_path: Path)
             assert not any("TEMP B-TREE" in step for step in plan)
 
 
+def without_numbers(connection: sa.Connection) -> None:
+    """Put tables as they were before users had numbers, with a row of one user, in the place of today's."""
+    for name in ("user_days", "user_totals", "user_numbers", "variant_numbers"):
+        connection.execute(sa.text(f"DROP TABLE analytics_{name}"))
+    for name in ("user_days", "user_totals"):
+        keys = "rollup_id INTEGER, user_id VARCHAR, variant VARCHAR"
+        connection.execute(sa.text(f"CREATE TABLE analytics_{name} ({keys}, PRIMARY KEY (user_id))"))
+        connection.execute(sa.text(f"INSERT INTO analytics_{name} VALUES (1, '007', 'a')"))
+    connection.commit()
+
+
 def test_a_rollup_of_before_users_had_numbers_makes_way(connection: sa.Connection) -> None:
     dirty_shop(connection, seed=3, keys=True)
     rollup = Rollup(DEFINITION, LOGS)
     rollup.refresh(connection.engine)
     kept = contents(connection)
-    connection.execute(sa.text("ALTER TABLE analytics_user_days RENAME COLUMN user_no TO user_id"))
-    connection.execute(sa.text("ALTER TABLE analytics_user_totals RENAME COLUMN user_no TO user_id"))
-    connection.execute(sa.text("DROP TABLE analytics_user_numbers"))
-    connection.commit()
+    without_numbers(connection)
     assert rollup.refresh(connection.engine).is_rebuilt
     assert contents(connection) == kept
+
+
+def test_a_user_is_forgotten_by_a_rollup_of_before_users_had_numbers(connection: sa.Connection) -> None:
+    dirty_shop(connection, seed=3, keys=True)
+    Rollup(DEFINITION, LOGS).refresh(connection.engine)
+    without_numbers(connection)
+    assert forget_user(connection, "008") == 0
+    assert forget_user(connection, "007") == 2
+    for name in ("user_days", "user_totals"):
+        assert connection.scalar(sa.text(f"SELECT COUNT(*) FROM analytics_{name}")) == 0
 
 
 def test_a_forgotten_user_is_gone_at_once_and_stays_gone(
