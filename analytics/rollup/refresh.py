@@ -7,6 +7,7 @@ before it is folded.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,8 +32,11 @@ from analytics.rollup.tables import UNFINISHED, RollupTables
 PATIENCE = timedelta(minutes=1)
 """How long a refresh waits for whoever writes what it has to write."""
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 """How often a day is tried: users may be erased while PostgreSQL folds it."""
+
+FIRST_PAUSE = timedelta(milliseconds=20)
+"""Before the second attempt; each pause is twice the one before, for erasures may come in a row."""
 
 NO_ROLLUP = 0
 """The id of none."""
@@ -164,6 +168,7 @@ class Refreshing:
             except DBAPIError as error:
                 if not is_overtaken(error) or attempt == ATTEMPTS:
                     raise
+                time.sleep(FIRST_PAUSE.total_seconds() * 2 ** (attempt - 1))
 
     # -- steps, a transaction each
 

@@ -87,15 +87,16 @@ def forget_user(connection: sa.Connection, user_id: str) -> int:
     inspector = sa.inspect(connection)
     names = sa.table("analytics_user_numbers", *map(sa.column, ("user_no", "rollup_id", "user_id")))
     known = sa.select(names.c.rollup_id, names.c.user_no).where(names.c.user_id == user_id)
-    n_rows = 0
+    deletions = []
     for name in ("analytics_user_days", "analytics_user_totals"):
-        if not inspector.has_table(name):
-            continue
-        table = sa.table(name, *map(sa.column, ("rollup_id", "user_no", "user_id")))
-        theirs: sa.ColumnElement[bool] = sa.tuple_(table.c.rollup_id, table.c.user_no).in_(known)
-        if any(column["name"] == "user_id" for column in inspector.get_columns(name)):
-            theirs = table.c.user_id == user_id  # a rollup of before users had numbers, not yet made anew
-        n_rows += connection.execute(table.delete().where(theirs)).rowcount
-    if inspector.has_table(names.name):
+        if inspector.has_table(name):
+            table = sa.table(name, *map(sa.column, ("rollup_id", "user_no", "user_id")))
+            theirs: sa.ColumnElement[bool] = sa.tuple_(table.c.rollup_id, table.c.user_no).in_(known)
+            if any(column["name"] == "user_id" for column in inspector.get_columns(name)):
+                theirs = table.c.user_id == user_id  # a rollup of before users had numbers
+            deletions.append(table.delete().where(theirs))
+    has_numbers = inspector.has_table(names.name)
+    n_rows = sum(connection.execute(deletion).rowcount for deletion in deletions)
+    if has_numbers:
         connection.execute(names.delete().where(names.c.user_id == user_id))
     return n_rows

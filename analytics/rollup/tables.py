@@ -63,6 +63,8 @@ class RollupTables:
 
     @classmethod
     def of(cls, quantities: tuple[str, ...], dropped: tuple[str, ...]) -> RollupTables:
+        """Tables in the order in which all delete, so that nobody who erases and nobody who refreshes waits
+        for the other in a circle."""
         metadata = sa.MetaData()
         rollup: Named = ("rollup_id", sa.Integer)
         log_days = _table(
@@ -77,16 +79,7 @@ class RollupTables:
             [rollup, ("log", sa.String), ("day", sa.Integer), ("reason", sa.Integer)],
             [("n_rows", sa.BigInteger)],
         )
-        user_numbers = sa.Table(
-            f"{PREFIX}user_numbers",
-            metadata,
-            sa.Column("user_no", sa.Integer, primary_key=True),
-            sa.Column("rollup_id", sa.Integer, nullable=False),
-            sa.Column("user_id", sa.String, nullable=False),
-            sa.UniqueConstraint("rollup_id", "user_id"),
-        )
         variant: Named = ("variant_no", sa.Integer)
-        variant_numbers = _table(metadata, "variant_numbers", [rollup, variant], [("variant", sa.String)])
         user: Named = ("user_no", sa.Integer)
         numbers: list[Named] = [(name, sa.BigInteger) for name in quantities]
         user_days = _table(
@@ -103,6 +96,15 @@ class RollupTables:
             [*numbers, *before, ("first_ms", sa.BigInteger), ("place", sa.Integer)],
             nullable=[name for name, _ in before],
         )
+        user_numbers = sa.Table(
+            f"{PREFIX}user_numbers",
+            metadata,
+            sa.Column("user_no", sa.Integer, primary_key=True),
+            sa.Column("rollup_id", sa.Integer, nullable=False),
+            sa.Column("user_id", sa.String, nullable=False),
+            sa.UniqueConstraint("rollup_id", "user_id"),
+        )
+        variant_numbers = _table(metadata, "variant_numbers", [rollup, variant], [("variant", sa.String)])
         rollups = sa.Table(
             f"{PREFIX}rollups",
             metadata,
