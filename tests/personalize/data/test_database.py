@@ -258,3 +258,18 @@ def test_every_sqlite_failure_of_the_disk_or_the_lock_counts_as_unavailable() ->
         error = sqlite3.OperationalError(name)
         error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{name}")
         assert is_unavailable(DBAPIError("INSERT", {}, error)), name
+
+
+def test_a_new_file_that_another_is_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite's own patience does not cover the switch to the write-ahead log."""
+    path = tmp_path / "new.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.commit)
+    release.start()
+    engine = open_database(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    release.join()
+    other.close()
+    engine.dispose()
