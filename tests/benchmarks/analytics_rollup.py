@@ -111,8 +111,8 @@ RULES_OFF = Cleaning(
 )
 
 
-def write_day(engine: sa.Engine, day: int, n_rows: int, n_users: int) -> None:
-    """One day's impressions, and a click within minutes on 4 % of them."""
+def write_day(engine: sa.Engine, day: int, n_rows: int, n_users: int) -> int:
+    """One day's impressions, and a click within minutes on 4 % of them; how many clicks that makes."""
     rng = np.random.default_rng(day + 100)
     taste = np.random.default_rng(1).exponential(1.0, n_users)
     user = rng.choice(n_users, n_rows, p=taste / taste.sum())
@@ -138,6 +138,7 @@ def write_day(engine: sa.Engine, day: int, n_rows: int, n_users: int) -> None:
     clicks = zip((first + clicked).tolist(), (first + clicked).tolist(), clicked_at.tolist(), strict=True)
     load(engine, "impressions", rows)
     load(engine, "clicks", clicks)
+    return len(clicked)
 
 
 def load(engine: sa.Engine, table: str, rows: Iterator[Any]) -> None:
@@ -212,8 +213,8 @@ def measure(url: str, n_impressions: int) -> None:
         connection.exec_driver_sql("ANALYZE")
     rollup = Rollup(DEFINITION, LOGS)
     timed(f"build the rollup of {DAYS - 1 + PRE_DAYS} days", lambda: rollup.refresh(engine))
-    write_day(engine, DAYS - 1, per_day, n_users)
-    timed(f"one day of {per_day:,} impressions into the rollup", lambda: rollup.refresh(engine))
+    n_events = per_day + write_day(engine, DAYS - 1, per_day, n_users)
+    timed(f"one day of {n_events:,} events into the rollup", lambda: rollup.refresh(engine))
     once = fingerprint(engine)
     timed("refresh again", lambda: rollup.refresh(engine))
     print("twice gives the same tables:", once == fingerprint(engine))
