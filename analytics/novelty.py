@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +72,7 @@ def read_trends(days: UnitDays, metric: Metric, since: Since) -> Trends | None:
     """The same of arrays; None where a column of the metric has no days."""
     if not set(trend_columns(metric)[:2]) <= {*days.columns, DAYS}:
         return None
-    t = _days_since_exposure(days) if since == "exposure" else _days_since_start(days)
+    t = _days_since(days, since)
     n_days = int(t.max(initial=-1)) + 1
     return Trends(trend_units(days, metric, since=since).moments() if n_days else {}, n_days)
 
@@ -97,11 +96,11 @@ def trend_units(days: UnitDays, metric: Metric, *, since: Since = "start") -> Un
         since: whether t counts days from the first day of all, or from the user's own first day.
     """
     names = trend_columns(metric)
-    t = _days_since_exposure(days) if since == "exposure" else _days_since_start(days)
+    t = _days_since(days, since)
     y = days[metric.numerator]
     x = np.ones(len(t), np.int64) if names[1] == DAYS else days[metric.denominator]
     columns = dict(zip(names, (y, x, t * y, t * x, t * t * x), strict=True))
-    return UnitDays(days.user, days.variant, days.day, columns).units()
+    return days.totals(columns)
 
 
 def trend(moments: Moments, metric: Metric) -> Trend:
@@ -162,21 +161,5 @@ def novelty(
     )
 
 
-def _days_since_start(days: UnitDays) -> NDArray[np.int64]:
-    numbers = _day_numbers(days)
-    return numbers - numbers.min() if len(numbers) else numbers
-
-
-def _days_since_exposure(days: UnitDays) -> NDArray[np.int64]:
-    numbers = _day_numbers(days)
-    _, user = np.unique(days.user, return_inverse=True)
-    first = np.full(user.max(initial=-1) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, user, numbers)
-    return numbers - first[user]
-
-
-def _day_numbers(days: UnitDays) -> NDArray[np.int64]:
-    """Each row's date as a count of days."""
-    dates, code = np.unique(days.day, return_inverse=True)
-    numbers = np.array([date.fromisoformat(str(text)).toordinal() for text in dates], dtype=np.int64)
-    return np.asarray(numbers[code])
+def _days_since(days: UnitDays, since: Since) -> NDArray[np.int64]:
+    return days.days_since_exposure if since == "exposure" else days.days_since_start

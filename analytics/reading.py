@@ -114,11 +114,10 @@ def _read_units(
     cleaned: CleanUnits, days: UnitDays | None, question: Question, funnel: Funnel | None
 ) -> Data:
     units = cleaned.units
-    course = (lambda: None) if days is None else (lambda: days.cumulative_moments() or None)
     return Data(
         cleaned.groups(question),
         funnel,
-        days=course,
+        days=cache(lambda: None if days is None else days.cumulative_moments() or None),
         trends=lambda metric, since: None if days is None else trends_of_days(days, metric, since),
         value_at=lambda name, level: cap_at(with_derived(units.columns, [name])[name], level),
         units=lambda names: replace(units, columns=with_derived(units.columns, names)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,20 +91,38 @@ class UnitDays:
     variant: NDArray[Any]
     day: NDArray[Any]
     columns: Mapping[str, NDArray[Any]]
-    _order: NDArray[np.intp] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_lengths(self.user, self.variant, self.day, *self.columns.values())
-        object.__setattr__(self, "_order", np.lexsort((self.day, self.user, self.variant)))
 
     def __getitem__(self, column: str) -> NDArray[Any]:
         return self.columns[column]
 
     def units(self) -> Units:
         """The totals of all days."""
-        starts = np.flatnonzero(self._is_first())
-        totals = {name: _sum_groups(values[self._order], starts) for name, values in self.columns.items()}
-        return Units(self.user[self._order][starts], self.variant[self._order][starts], totals)
+        return self.totals(self.columns)
+
+    def totals(self, columns: Mapping[str, NDArray[Any]]) -> Units:
+        """The totals of all days of other quantities, name -> (n,) numbers in the order of these rows."""
+        starts = np.flatnonzero(self._is_first)
+        first = self._order[starts]
+        totals = {name: _sum_groups(values[self._order], starts) for name, values in columns.items()}
+        return Units(self.user[first], self.variant[first], totals)
+
+    @cached_property
+    def days_since_start(self) -> NDArray[np.int64]:
+        """Each row's day, (n,), counted from the first day of all."""
+        dates, code = np.unique(self.day, return_inverse=True)
+        numbers = np.array([date.fromisoformat(str(text)).toordinal() for text in dates], dtype=np.int64)
+        return np.asarray((numbers - numbers.min(initial=np.iinfo(np.int64).max))[code])
+
+    @cached_property
+    def days_since_exposure(self) -> NDArray[np.int64]:
+        """Each row's day, (n,), counted from the user's own first day."""
+        _, user = np.unique(self.user, return_inverse=True)
+        first = np.full(user.max(initial=-1) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, user, self.days_since_start)
+        return np.asarray(self.days_since_start - first[user])
 
     def cumulative_moments(self) -> dict[str, dict[str, Moments]]:
         """Per variant and day: the moments of the users' totals from the first day up to that day.
@@ -110,7 +130,7 @@ class UnitDays:
         A user's square counts once, as it stands on that day; so each row adds only what it changes,
         T^2 - (T - t)^2 with T the user's total after the row and t the row itself.
         """
-        is_first = self._is_first()
+        is_first = self._is_first
         day, variant = self.day[self._order], self.variant[self._order]
         rows = {name: values[self._order] for name, values in self.columns.items()}
         after = {name: _running_totals(values, is_first) for name, values in rows.items()}
@@ -127,7 +147,14 @@ class UnitDays:
             steps.setdefault(str(names[name]), {})[str(dates[date])] = moments
         return accumulate_days(steps)
 
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        """By variant, user and day."""
+        return np.lexsort((self.day, self.user, self.variant))
+
+    @cached_property
     def _is_first(self) -> NDArray[np.bool_]:
+        """In that order, whether a row is the first of its user and variant."""
         user, variant = self.user[self._order], self.variant[self._order]
         changed = (user[1:] != user[:-1]) | (variant[1:] != variant[:-1])
         return np.concatenate([np.ones(min(1, len(user)), bool), changed])

@@ -76,6 +76,17 @@ def test_a_report_of_a_fortnight_is_small(result: Result) -> None:
     assert len(html_report(result).encode()) < 100_000
 
 
+def test_a_report_of_twelve_metrics_and_four_variants_stays_within_its_size() -> None:
+    rng = np.random.default_rng(1)
+    world = simulate_days(rng, 4000, dict.fromkeys("abcd", 0.05))
+    columns = {f"y{k}": rng.binomial(world["impressions"], 0.02 + 0.01 * k) for k in range(12)}
+    days = UnitDays(world.user, world.variant, world.day, {**world.columns, **columns})
+    metrics = [f"m{k}=y{k}/impressions" for k in range(12)]
+    page = html_report(Experiment("large", days, metrics, "a").analyze())
+    assert all(f"m{k}" in page for k in range(12))
+    assert len(page.encode()) <= 400_000
+
+
 def test_the_markdown_tables_have_as_many_cells_in_every_line(result: Result) -> None:
     for table in re.findall(r"(?:^\|.*\n?)+", markdown_report(result), flags=re.MULTILINE):
         assert len({line.count("|") for line in table.strip().splitlines()}) == 1
