@@ -6,36 +6,36 @@ print(analytics.compare(units, control="original").conclusion)
 
 from typing import TYPE_CHECKING, Any
 
-from analytics.aa import AaTest, aa_test
-from analytics.bayes import Posterior, posterior
 from analytics.compare import compare, daily_series
-from analytics.contrasts import contrast_estimates, contrast_variants
-from analytics.corrections import adjust
-from analytics.cuped import VariantEstimate, estimate_variants
 from analytics.errors import AnalyticsError
 from analytics.event_values import EventValues
-from analytics.guardrails import NonInferiority, noninferiority
+from analytics.inference.aa import AaTest, aa_test
+from analytics.inference.bayes import Posterior, posterior
+from analytics.inference.contrasts import contrast_estimates, contrast_variants
+from analytics.inference.corrections import adjust
+from analytics.inference.cuped import VariantEstimate, estimate_variants
+from analytics.inference.guardrails import NonInferiority, noninferiority
+from analytics.inference.novelty import Novelty, novelty, trend_units
+from analytics.inference.quantiles import quantile
+from analytics.inference.ratio import Estimate, Interval, difference, ratio_from_sums, ratio_of_means
+from analytics.inference.segments import Interaction, interaction, segment_interaction
+from analytics.inference.sequential import Anytime, Fixed, Look, PlannedLooks
+from analytics.inference.srm import SampleRatio, SampleRatioBy, sample_ratio, sample_ratio_by
+from analytics.inference.winsor import cap_at, capped
 from analytics.measures import Measure
 from analytics.metrics import CTR, Covariate, Metric
-from analytics.novelty import Novelty, novelty, trend_units
 from analytics.off_policy import PolicyUplift, PolicyValue, policy_uplift, policy_value
-from analytics.quantiles import quantile
-from analytics.ratio import Estimate, Interval, difference, ratio_from_sums, ratio_of_means
 from analytics.results import Comparison, Contrast, DailySeries, DayPoint, VariantResult
-from analytics.segments import Interaction, interaction, segment_interaction
-from analytics.sequential import Anytime, Fixed, Look, PlannedLooks
 from analytics.simulate import simulate_days, simulate_units, simulate_with_history
-from analytics.srm import SampleRatio, SampleRatioBy, sample_ratio, sample_ratio_by
 from analytics.sums import Moments, Sums
 from analytics.units import UnitDays, Units
-from analytics.winsor import cap_at, capped
 
 if TYPE_CHECKING:
     from analytics.cleaning import Cleaning as Cleaning
     from analytics.definition import Definition as Definition
     from analytics.experiment import OBF as OBF
     from analytics.experiment import Experiment as Experiment
-    from analytics.frames import Tables as Tables
+    from analytics.frames.tables import Tables as Tables
     from analytics.outcome import Result as Result
     from analytics.reading import Database as Database
     from analytics.rollup import Rollup as Rollup
@@ -48,7 +48,7 @@ _LATER = {
     "Experiment": "experiment",
     "Result": "outcome",
     "Rollup": "rollup",
-    "Tables": "frames",
+    "Tables": "frames.tables",
 }
 """What needs SQLAlchemy is imported when it is asked for: the statistics do without."""
 

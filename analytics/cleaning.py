@@ -46,6 +46,16 @@ OUTCOME_RULES = (
 )
 """By number, from 1; rollups keep the numbers, so a rule that is new comes last wherever it is tried."""
 
+MISSING, BAD_TIME, OUTSIDE, DUPLICATE, MIXED, BOT = range(1, 1 + len(IMPRESSION_RULES))
+ORPHAN, EARLY, LATE, REPEATED, DROPPED, OTHER_CURRENCY = range(DUPLICATE + 1, 1 + len(OUTCOME_RULES))
+"""A reason is the number of the rule that dropped the rows; 0 is kept."""
+
+MET_REASONS = (EARLY, LATE, REPEATED)
+"""Those of outcomes whose impression is known."""
+
+BROKEN = -1
+"""The reason of a pair of which no impression counts: the rules for single impressions dropped them all."""
+
 BLANKS = " \t\r\n"
 
 Rule = Literal["drop", "refuse"]

@@ -8,15 +8,15 @@ from itertools import combinations
 from typing import Literal
 
 from analytics.conclusion import conclude
-from analytics.contrasts import contrast_variants
-from analytics.corrections import holm
 from analytics.derived import plain_columns
 from analytics.errors import InsufficientData, MissingColumns, NoEvents, UnknownVariant
-from analytics.estimates import metric_estimate, metric_value
+from analytics.inference.contrasts import contrast_variants
+from analytics.inference.corrections import holm
+from analytics.inference.estimates import metric_estimate, metric_value
+from analytics.inference.sequential import FIXED, PLANNED_USERS, Anytime, Look
+from analytics.inference.srm import THRESHOLD, sample_ratio
 from analytics.metrics import CTR, Metric
 from analytics.results import Comparison, Contrast, DailySeries, DayPoint, VariantResult
-from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look
-from analytics.srm import THRESHOLD, sample_ratio
 from analytics.sums import Moments
 from analytics.units import UnitDays, Units
 

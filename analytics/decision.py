@@ -6,7 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.conclusion import p_words, split_sentence
-from analytics.wording import amount, confidence, percent, percent_span, quoted, signed_amount, signed_span
+from analytics.wording import (
+    amount,
+    confidence,
+    percent,
+    percent_span,
+    quoted,
+    signed_amount,
+    signed_span,
+)
 
 if TYPE_CHECKING:
     from analytics.measures import Measure

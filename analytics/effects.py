@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analytics.bayes import Posterior, posterior
 from analytics.compare import compare
-from analytics.corrections import Correction, adjust
-from analytics.cuped import estimate_variants
-from analytics.grouped import Group, merged
-from analytics.guardrails import NonInferiority, noninferiority
+from analytics.inference.bayes import Posterior, posterior
+from analytics.inference.corrections import Correction, adjust
+from analytics.inference.cuped import estimate_variants
+from analytics.inference.guardrails import NonInferiority, noninferiority
+from analytics.inference.ratio import Estimate
+from analytics.inference.segments import segment_interaction
+from analytics.inference.sequential import Look
 from analytics.measures import Measure
 from analytics.outcome import Effect, Segment
-from analytics.ratio import Estimate
+from analytics.question import Group
 from analytics.results import Comparison
-from analytics.segments import segment_interaction
-from analytics.sequential import Look
-from analytics.sums import Moments
+from analytics.sums import Moments, merged
 
 
 def pair_effects(

@@ -13,20 +13,21 @@ from typing import Literal
 
 import numpy as np
 
-from analytics.aa import AaTest, aa_test
 from analytics.cleaning import Cleaning
 from analytics.compare import Pairs, compare
-from analytics.corrections import Correction
 from analytics.definition import Definition
 from analytics.effects import pair_effects, segment_effects
 from analytics.errors import InsufficientData, InvalidRequest, UnknownVariant
-from analytics.grouped import Question, merged
+from analytics.inference.aa import AaTest, aa_test
+from analytics.inference.corrections import Correction
+from analytics.inference.sequential import FIXED, PLANNED_USERS, Anytime, Look, PlannedLooks
+from analytics.inference.winsor import capped
 from analytics.measures import Measure
 from analytics.metrics import CTR, Metric
 from analytics.outcome import Result
+from analytics.question import Question
 from analytics.reading import Data, Source, read_source
-from analytics.sequential import FIXED, PLANNED_USERS, Anytime, Look, PlannedLooks
-from analytics.winsor import capped
+from analytics.sums import merged
 
 CONTROL_NAMES = ("control", "original")
 """What the variant without the change is usually called."""

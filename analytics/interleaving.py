@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.errors import InsufficientData
-from analytics.ratio import ratio_from_sums
+from analytics.inference.ratio import ratio_from_sums
 from analytics.sums import Sums
 from analytics.wording import capitalized, count, p_value
 
@@ -190,7 +190,7 @@ def compare_interleaved(credits: Credits, *, alpha: float = 0.05) -> Interleaved
 
     Raises:
         ValueError: alpha outside (0, 1).
-    Source: Chapelle et al., ACM TOIS 2012, 30(1); the error, `analytics.ratio`.
+    Source: Chapelle et al., ACM TOIS 2012, 30(1); the error, `analytics.inference.ratio`.
 
     >>> result = compare_interleaved(Credits(np.arange(4), np.array([0, 1, 0, 1]), np.array([2, 1, 3, 0])))
     >>> result.preference, round(result.p, 3)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytics.errors import InsufficientData
-from analytics.ratio import Estimate, ratio_of_means
+from analytics.inference.ratio import Estimate, ratio_of_means
 
 Method = Literal["ips", "snips", "dr", "switch"]
 

@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from analytics.bayes import Posterior
 from analytics.cleaning import Cleaning, Funnel
 from analytics.compare import DailyMoments, daily_series
-from analytics.corrections import Correction
 from analytics.decision import Decision, decide
 from analytics.errors import UnknownVariant
-from analytics.guardrails import NonInferiority
+from analytics.inference.bayes import Posterior
+from analytics.inference.corrections import Correction
+from analytics.inference.guardrails import NonInferiority
+from analytics.inference.novelty import Novelty, Since, Trends, novelty
+from analytics.inference.ratio import Interval
+from analytics.inference.segments import Interaction
+from analytics.inference.sequential import Anytime, Fixed, Look
+from analytics.inference.srm import SampleRatio, SampleRatioBy, sample_ratio_by
 from analytics.measures import Measure
 from analytics.metrics import Metric
-from analytics.novelty import Novelty, Since, Trends, novelty
-from analytics.ratio import Interval
 from analytics.results import Comparison, Contrast, DailySeries
-from analytics.segments import Interaction
-from analytics.sequential import Anytime, Fixed, Look
-from analytics.srm import SampleRatio, SampleRatioBy, sample_ratio_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,13 +315,13 @@ class Result:
 
     def to_html(self) -> str:
         """The report: one HTML file that asks for nothing outside itself."""
-        from analytics.report import html_report
+        from analytics.reporting.report import html_report
 
         return html_report(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the split, the conclusion and the effects."""
-        from analytics.report import notebook_html
+        from analytics.reporting.report import notebook_html
 
         return notebook_html(self)
 

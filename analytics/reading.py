@@ -11,25 +11,26 @@ from typing import NoReturn
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning, Funnel
-from analytics.daily import DailyRows
-from analytics.database import Relations, daily_moments, opened, read_experiment, stored_definition
 from analytics.definition import Definition
 from analytics.derived import plain_columns, with_derived
 from analytics.errors import InvalidRequest, NoEvents
-from analytics.frames import CleanUnits, Tables
-from analytics.grouped import Group, Question, UserRows, read_units, value_at
-from analytics.logs import EventLogs, LogTables
+from analytics.frames.tables import CleanUnits, Tables
+from analytics.inference.novelty import DAYS, Since, Trends, trend_columns
+from analytics.inference.novelty import read_trends as trends_of_days
+from analytics.inference.winsor import cap_at
 from analytics.metrics import Metric
-from analytics.novelty import DAYS, Since, Trends, trend_columns
-from analytics.novelty import read_trends as trends_of_days
-from analytics.one_currency import refuse_several_currencies, refuse_sums_of_several
-from analytics.raw import Users, daily_rows_of_logs, log_rows, read_logs
+from analytics.question import Group, Question
 from analytics.rollup import Rollup
 from analytics.rollup.read import daily_rows, has_rollup, read_totals, totals_rows
+from analytics.sql.daily import DailyRows
+from analytics.sql.database import Relations, daily_moments, opened, read_experiment, stored_definition
+from analytics.sql.grouped import UserRows, read_units, value_at
+from analytics.sql.logs import EventLogs, LogTables
+from analytics.sql.one_currency import refuse_several_currencies, refuse_sums_of_several
+from analytics.sql.raw import Users, daily_rows_of_logs, log_rows, read_logs
+from analytics.sql.trends import read_trends
 from analytics.sums import Moments
-from analytics.trends import read_trends
 from analytics.units import UnitDays, Units
-from analytics.winsor import cap_at
 
 DailyMoments = Mapping[str, Mapping[str, Moments]]
 

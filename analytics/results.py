@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analytics.errors import UnknownVariant
+from analytics.inference.sequential import FIXED, Look
+from analytics.inference.srm import SampleRatio
 from analytics.metrics import Metric
-from analytics.sequential import FIXED, Look
-from analytics.srm import SampleRatio
 
 
 @dataclass(frozen=True)

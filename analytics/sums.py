@@ -153,3 +153,11 @@ def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _largest(values: NDArray[Any]) -> int:
     return max(abs(int(values.min())), abs(int(values.max())))
+
+
+def merged(groups: Iterable[tuple[str, Moments]]) -> dict[str, Moments]:
+    """The moments of each name added up, in order of name."""
+    found: dict[str, Moments] = {}
+    for name, moments in groups:
+        found[name] = found[name] + moments if name in found else moments
+    return dict(sorted(found.items()))

@@ -190,7 +190,7 @@ def _measured(measures: Measures, style_id: str) -> dict[str, Figure]:
 
 def _click_through(sums: ClickSums | None) -> Figure:
     from analytics.errors import InsufficientData
-    from analytics.ratio import ratio_from_sums
+    from analytics.inference.ratio import ratio_from_sums
     from analytics.sums import Sums
 
     if sums is None:

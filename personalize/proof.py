@@ -38,7 +38,7 @@ def prove(database: Database, name: str) -> Proof:
     """
     import analytics
     from analytics.cleaning import Cleaning
-    from analytics.grouped import Question
+    from analytics.question import Question
     from analytics.reading import Database as Source
     from analytics.reading import read_source
 
@@ -84,8 +84,8 @@ class ComparisonFigures:
 
 def draw_proof(proof: Proof) -> ComparisonFigures:
     """The plots and tables of a comparison; an empty string where there is nothing to draw."""
-    from analytics import plots, tables
-    from analytics.report import funnel_table
+    from analytics.reporting import plots, tables
+    from analytics.reporting.report import funnel_table
 
     comparison, logs = proof.comparison, proof.funnel.logs if proof.funnel else ()
     days = comparison.days
@@ -103,6 +103,6 @@ def draw_proof(proof: Proof) -> ComparisonFigures:
 
 def plot_style_sheet() -> str:
     """The style sheet that the plots of `draw_proof` want."""
-    from analytics.plots import STYLE
+    from analytics.reporting.plots import STYLE
 
     return STYLE

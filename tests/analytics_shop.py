@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from analytics_dirty_logs import START, STOP
 
 from analytics import Definition, Units
-from analytics.logs import CLICKS, EventLogs
+from analytics.sql.logs import CLICKS, EventLogs
 
 SHARES = {"control": 0.5, "personal": 0.5}
 DEFINITION = Definition("demo", SHARES, started_at=START, stopped_at=STOP)

@@ -35,6 +35,16 @@ DOORS = {
     },
 }
 
+APART = {
+    "inference": {"sql", "frames", "rollup", "reporting", "judgement", "commands"},
+    "sql": {"frames", "rollup", "reporting", "judgement", "commands"},
+    "frames": {"sql", "rollup", "reporting", "judgement", "commands"},
+    "rollup": {"frames", "reporting", "judgement", "commands"},
+    "reporting": {"sql", "frames", "rollup", "judgement", "commands"},
+    "judgement": {"sql", "frames", "rollup", "commands"},
+}
+"""Rooms of analytics, and those of which they know nothing."""
+
 
 def sources(package: str) -> Iterator[Path]:
     return (path for path in (ROOT / package).rglob("*.py") if "scenes" not in path.parts)
@@ -87,6 +97,19 @@ def test_a_room_imports_only_rooms_to_its_left() -> None:
         for there in filter(None, map(room_of, imported_modules(path)))
         if ROOMS.index(there) > ROOMS.index(here)
     ]
+    assert not offenders
+
+
+@pytest.mark.parametrize("room", APART)
+def test_a_room_of_analytics_knows_nothing_of_those_above_and_beside_it(room: str) -> None:
+    paths = [*(ROOT / "analytics" / room).glob("*.py")]
+    assert len(paths) > 1
+    offenders = {
+        f"{path.name} imports {module}"
+        for path in paths
+        for module in imported_modules(path)
+        if module.startswith("analytics.") and module.split(".")[1] in APART[room]
+    }
     assert not offenders
 
 

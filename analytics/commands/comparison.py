@@ -44,7 +44,7 @@ def compare(
     else:
         from rich.console import Console
 
-        from analytics.console import print_result
+        from analytics.reporting.console import print_result
 
         print_result(result, Console())
 
@@ -73,7 +73,7 @@ def funnel(where: Where, as_json: AsJson = False) -> None:
         return
     from rich.console import Console
 
-    from analytics.console import print_funnel
+    from analytics.reporting.console import print_funnel
 
     print_funnel(result.funnel, Console())
 
@@ -88,7 +88,7 @@ def srm(where: Where, segment: Segments = None, as_json: AsJson = False) -> None
     else:
         from rich.console import Console
 
-        from analytics.console import print_split
+        from analytics.reporting.console import print_split
 
         print_split(result, checks, Console())
     if result.srm.is_alarm or any(check.is_alarm for check in checks.values()):
@@ -124,7 +124,7 @@ def register(app: typer.Typer) -> None:
 
 def comparison_json(result: Result) -> dict[str, Any]:
     """Everything; the first metric's comparison stands at the top as well, all of them under `metrics`."""
-    from analytics.novelty import Since
+    from analytics.inference.novelty import Since
 
     days = result.by_day()
     comparisons = {
@@ -156,7 +156,7 @@ def write_reports(result: Result, html: Path | None, markdown: Path | None) -> N
     Raises:
         UnreadableSource: a file cannot be written.
     """
-    from analytics.report import html_report, markdown_report
+    from analytics.reporting.report import html_report, markdown_report
 
     for path, render in ((html, html_report), (markdown, markdown_report)):
         if path is None:

@@ -95,7 +95,7 @@ def _print_json(document: Mapping[str, Any], agreement: Any) -> None:
 
 
 def _print(conclusion: str, tables: Sequence[Any], agreement: str) -> None:
-    from analytics.console import print_table
+    from analytics.reporting.console import print_table
 
     console = Console()
     for table in tables:

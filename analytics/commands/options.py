@@ -199,10 +199,10 @@ class Where:
         return dict(_share(text) for text in self.share) if self.share else None
 
     def _database(self) -> Source:
-        from analytics.database import Relations
-        from analytics.logs import CLICKS, PURCHASES, EventLogs
-        from analytics.raw import Users
         from analytics.reading import Database
+        from analytics.sql.database import Relations
+        from analytics.sql.logs import CLICKS, PURCHASES, EventLogs
+        from analytics.sql.raw import Users
 
         if not self.experiment:
             raise InvalidRequest("a database holds many experiments: name one with --experiment")
@@ -216,8 +216,8 @@ class Where:
         return Database(self.database or "", logs, users, Relations(**relations))
 
     def _tables(self) -> Source:
-        from analytics.files import ColumnNames
-        from analytics.frames import Tables
+        from analytics.frames.files import ColumnNames
+        from analytics.frames.tables import Tables
 
         names = ColumnNames(_renamed(self.column, COLUMNS, "--column"))
         return Tables(

@@ -32,9 +32,10 @@ def power(
 ) -> None:
     """Plan an experiment from the users of a past one: how many users, or how small an uplift."""
     from analytics.experiment import default_control
-    from analytics.grouped import Question, merged
-    from analytics.power import Baseline, plan
+    from analytics.inference.power import Baseline, plan
+    from analytics.question import Question
     from analytics.reading import read_source
+    from analytics.sums import merged
 
     if 0 in where.users_planned:
         raise InvalidRequest("an experiment needs users; ask for at least 1")
@@ -61,7 +62,7 @@ def power(
         return
     from rich.console import Console
 
-    from analytics.console import print_plan
+    from analytics.reporting.console import print_plan
 
     print_plan(found, name, wanted, Console())
 

@@ -14,10 +14,10 @@ from analytics.errors import InvalidRequest, UnknownExperiment
 @takes_options
 def refresh(where: Where) -> None:
     """Bring the rollup in the database up to date; `compare` reads it from then on."""
-    from analytics.database import opened, stored_definition
     from analytics.definition import read_definition
     from analytics.reading import Database
     from analytics.rollup import Rollup
+    from analytics.sql.database import opened, stored_definition
 
     source = where.source()
     if not isinstance(source, Database):

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.distributions import normal_quantile
+from analytics.inference.distributions import normal_quantile
+from analytics.inference.ratio import Estimate
 from analytics.judgement.opinions import Scores
 from analytics.judgement.pairs import NEITHER, Pairs
-from analytics.ratio import Estimate
 
 Level = Literal["nominal", "interval"]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.corrections import holm
 from analytics.errors import InsufficientData, UnknownStyle
+from analytics.inference.corrections import holm
+from analytics.inference.ratio import Estimate
 from analytics.judgement.preferences import FEWEST_RATERS
 from analytics.judgement.results import ErrorSource
 from analytics.judgement.verdicts import opinion_sentences
-from analytics.ratio import Estimate
 
 
 @dataclass(frozen=True)

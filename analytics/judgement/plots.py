@@ -1,11 +1,11 @@
-"""Judgements as inline SVG, in the manner of `analytics.plots`."""
+"""Judgements as inline SVG, in the manner of `analytics.reporting.plots`."""
 
 from __future__ import annotations
 
 from analytics.judgement.opinions import Opinions
 from analytics.judgement.results import Preference
 from analytics.metrics import Metric
-from analytics.plots import estimates_plot
+from analytics.reporting.plots import estimates_plot
 from analytics.wording import confidence
 
 PREFERRED = Metric("preferred", "preferred", "comparisons")

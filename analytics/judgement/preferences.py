@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.corrections import holm
+from analytics.inference.corrections import holm
+from analytics.inference.ratio import Estimate
 from analytics.judgement.pairs import NEITHER, Pairs
 from analytics.judgement.results import Duel, Preference, SideEffect, Strength
-from analytics.ratio import Estimate
 
 FEWEST_RATERS = 10
 """With fewer raters the spread between them cannot be measured; the errors then come from the comparisons."""

@@ -6,7 +6,7 @@ from analytics.judgement.agreement import Agreement
 from analytics.judgement.opinions import Opinions
 from analytics.judgement.results import Preference
 from analytics.judgement.verdicts import percentage
-from analytics.tables import Table
+from analytics.reporting.tables import Table
 from analytics.wording import MINUS, MISSING, confidence, count, p_value
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
-from analytics.logs import LogTables
 from analytics.rollup.tables import RollupTables
+from analytics.sql.logs import LogTables
 
 Part = TypeVar("Part", bound="RollupAt")
 

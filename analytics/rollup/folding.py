@@ -11,10 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning
-from analytics.dialect import Sql, insert_or_update
-from analytics.logs import LogTables
-from analytics.pairs_sql import pairs_of_log
-from analytics.raw import before_start, without_variants
 from analytics.rollup.at import RollupAt
 from analytics.rollup.funnel import RollupFunnel
 from analytics.rollup.numbering import Numbering
@@ -29,6 +25,10 @@ from analytics.rollup.tables import (
     UNPLACED,
     scratch,
 )
+from analytics.sql.dialect import Sql, insert_or_update
+from analytics.sql.logs import LogTables
+from analytics.sql.pairs import pairs_of_log
+from analytics.sql.raw import before_start, without_variants
 
 SORTING, WRITING = 4_000, 64_000
 """Kilobytes that SQLite may use: to sort, runs of the size of a processor's cache are quickest and may be

@@ -9,19 +9,15 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from analytics.cleaning_sql import (
-    MET_REASONS,
-    Part,
-    broken_reasons,
-    reasons_of_outcomes,
-)
-from analytics.dialect import Sql, insert_or_update
-from analytics.logs import IMPRESSIONS, LogTable, OutcomeLog
-from analytics.pairs_sql import dropped_name
+from analytics.cleaning import MET_REASONS
 from analytics.rollup.at import RollupAt
 from analytics.rollup.log_days import LogDays
 from analytics.rollup.spans import AFTER, BEFORE, TIMELESS, WHOLE, Slot, Span, slots_between
 from analytics.rollup.tables import NOBODY
+from analytics.sql.cleaning import Part, broken_reasons, reasons_of_outcomes
+from analytics.sql.dialect import Sql, insert_or_update
+from analytics.sql.logs import IMPRESSIONS, LogTable, OutcomeLog
+from analytics.sql.pairs import dropped_name
 
 EVERYTHING = Slot(WHOLE)
 

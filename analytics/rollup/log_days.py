@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.definition import DAY
-from analytics.dialect import Sql
-from analytics.logs import IMPRESSIONS
 from analytics.rollup.at import RollupAt
 from analytics.rollup.spans import WHOLE, Slot, day_slot, day_span, days_between
+from analytics.sql.dialect import Sql
+from analytics.sql.logs import IMPRESSIONS
 
 Counts = dict[tuple[str, int], int]
 """Rows by log and day; none that are zero."""

@@ -9,16 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from analytics.cleaning import Cleaning, Funnel
-from analytics.cleaning_sql import BOT, MET_REASONS, MIXED
-from analytics.daily import DailyRows
+from analytics.cleaning import BOT, MET_REASONS, MIXED, Cleaning, Funnel
 from analytics.errors import UnknownRollup
-from analytics.grouped import Question, UserRows, read_grouped
-from analytics.logs import IMPRESSIONS, LogTables
-from analytics.pairs_sql import dropped_name, pairs_of_log
-from analytics.raw import PRE, Reading, Users, funnel_of, known_users, units_of
+from analytics.question import Question
 from analytics.rollup.rollup import Rollup
 from analytics.rollup.tables import FIRST, LATER, NOBODY, SOLE, UNFINISHED, RollupTables
+from analytics.sql.daily import DailyRows
+from analytics.sql.grouped import UserRows, read_grouped
+from analytics.sql.logs import IMPRESSIONS, LogTables
+from analytics.sql.pairs import dropped_name, pairs_of_log
+from analytics.sql.raw import PRE, Reading, Users, funnel_of, known_users, units_of
 
 Column = sa.ColumnElement[Any]
 

@@ -19,15 +19,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
-from analytics.dialect import is_busy, is_overtaken
 from analytics.errors import DatabaseBusy, RollupTaken
-from analytics.logs import IMPRESSIONS, LogTables
 from analytics.rollup.at import RollupAt
 from analytics.rollup.folding import Folding
 from analytics.rollup.log_days import Counts, LogDays
 from analytics.rollup.numbering import Numbering
 from analytics.rollup.spans import WHOLE, Span, day_span, iso_day
 from analytics.rollup.tables import UNFINISHED, RollupTables
+from analytics.sql.dialect import is_busy, is_overtaken
+from analytics.sql.logs import IMPRESSIONS, LogTables
 
 PATIENCE = timedelta(minutes=1)
 """How long a refresh waits for whoever writes what it has to write."""

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.errors import InvalidRequest
-from analytics.logs import EventLogs, LogTables
-from analytics.pairs_sql import pairs_of_log
 from analytics.rollup.refresh import Progress, Refresh, Refreshing
 from analytics.rollup.tables import LAYOUT, RollupTables
+from analytics.sql.logs import EventLogs, LogTables
+from analytics.sql.pairs import pairs_of_log
 
 
 @dataclass(frozen=True)

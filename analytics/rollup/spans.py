@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from analytics.cleaning import Cleaning
-from analytics.cleaning_sql import Part
 from analytics.definition import DAY
-from analytics.dialect import Sql
+from analytics.sql.cleaning import Part
+from analytics.sql.dialect import Sql
 
 WHOLE, BEFORE, AFTER, TIMELESS = 0, -1, -2, -3
 """Days that are none: all of them at once; rows before and after all of them; rows without a time."""

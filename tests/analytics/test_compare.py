@@ -25,9 +25,9 @@ from analytics import (
     compare,
     simulate_with_history,
 )
-from analytics.corrections import holm
 from analytics.errors import MissingColumns, UnknownVariant
-from analytics.report import html_report, markdown_report
+from analytics.inference.corrections import holm
+from analytics.reporting.report import html_report, markdown_report
 
 
 def units(**variants: Sequence[tuple[float, float]]) -> Units:

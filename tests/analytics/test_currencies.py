@@ -30,16 +30,16 @@ from hypothesis import strategies as st
 
 from analytics import Experiment, Tables
 from analytics.cleaning import Cleaning
-from analytics.cleaning_frames import clean
 from analytics.currencies import Conversion
-from analytics.database import stored_definition
 from analytics.errors import InvalidRequest, MissingColumns, SeveralCurrencies
-from analytics.grouped import Question
-from analytics.logs import PURCHASES, EventLogs
-from analytics.raw import read_logs
+from analytics.frames.cleaning import clean
+from analytics.question import Question
 from analytics.reading import Database
 from analytics.rollup import Rollup
 from analytics.rollup.read import read_totals
+from analytics.sql.database import stored_definition
+from analytics.sql.logs import PURCHASES, EventLogs
+from analytics.sql.raw import read_logs
 from analytics.sums import Moments
 
 IN_EUROS = Cleaning(currency="EUR", rates=RATES)

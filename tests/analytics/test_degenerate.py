@@ -34,8 +34,8 @@ from analytics import (
     segment_interaction,
 )
 from analytics.errors import InsufficientData
-from analytics.novelty import trend_columns
-from analytics.power import Baseline, detectable_uplift, users_needed
+from analytics.inference.novelty import trend_columns
+from analytics.inference.power import Baseline, detectable_uplift, users_needed
 
 values = st.one_of(
     st.sampled_from([0.0, 1.0, -1.0, 1e-300, 5e-324, 1e15, -9e99, 9e99]),

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from analytics_dirty_logs import START, STOP, Expected, Log, corrupt_log, reference
 
 from analytics.cleaning import Cleaning, Funnel
-from analytics.cleaning_frames import clean
-from analytics.grouped import Question
-from analytics.logs import CLICKS, EventLogs
-from analytics.raw import read_logs
+from analytics.frames.cleaning import clean
+from analytics.question import Question
+from analytics.sql.logs import CLICKS, EventLogs
+from analytics.sql.raw import read_logs
 from analytics.sums import Moments
 
 LOGS = EventLogs(outcomes=(CLICKS,))

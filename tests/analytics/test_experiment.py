@@ -14,8 +14,8 @@ from analytics_shop import LOGS, SHARES, START, STOP, units, world
 
 import analytics
 from analytics import OBF, Cleaning, Definition, Experiment, Measure, Metric, Tables, UnitDays, Units
-from analytics.corrections import holm
 from analytics.errors import InvalidRequest, MissingColumns, UnknownVariant
+from analytics.inference.corrections import holm
 from analytics.reading import Database, Source
 from analytics.rollup import Rollup
 
@@ -49,7 +49,7 @@ def test_every_source_gives_the_same_answer(database: sa.Engine) -> None:
 
 def test_segments_and_what_users_did_before_come_from_a_table_of_users(database: sa.Engine) -> None:
     from analytics.metrics import Covariate
-    from analytics.raw import Users
+    from analytics.sql.raw import Users
 
     shown, clicks, users = world()
     metric = Metric("ctr", "clicks", "impressions", (Covariate("pre_clicks"),))

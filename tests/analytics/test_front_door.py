@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from analytics_shop import DEFINITION, LOGS, SHARES, units, world
 
 from analytics import Experiment, Measure, Metric, Moments, Tables, UnitDays, noninferiority, posterior
-from analytics.cuped import estimate_variants
 from analytics.errors import InvalidRequest
-from analytics.novelty import novelty, trend_units
+from analytics.inference.cuped import estimate_variants
+from analytics.inference.novelty import novelty, trend_units
+from analytics.inference.winsor import cap_at, capped
 from analytics.reading import Database
 from analytics.rollup import Rollup
-from analytics.winsor import cap_at, capped
 
 SPEND = Metric.mean("impressions", name="views")
 

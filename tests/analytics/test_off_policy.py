@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analytics import policy_uplift, policy_value
+from analytics.inference.ratio import ratio_of_means
 from analytics.off_policy import Method
-from analytics.ratio import ratio_of_means
 
 METHODS: tuple[Method, ...] = get_args(Method)
 N_ACTIONS = 6

@@ -31,10 +31,10 @@ from analytics import (
     difference,
     quantile,
 )
-from analytics.corrections import adjust
 from analytics.errors import InvalidRequest, InvalidRows, MissingColumns, NoEvents
 from analytics.event_values import EventValues
 from analytics.experiment import LookPlan
+from analytics.inference.corrections import adjust
 from analytics.metrics import Covariate
 from analytics.reading import Database, Source
 

@@ -17,11 +17,11 @@ from analytics_rollup_contents import contents, drop_rollups
 from analytics.cleaning import Cleaning, MixedRule
 from analytics.definition import Definition
 from analytics.errors import UnknownRollup
-from analytics.grouped import Question
-from analytics.logs import CLICKS, EventLogs, OutcomeLog
-from analytics.raw import read_logs
+from analytics.question import Question
 from analytics.rollup import Rollup, forget_user
 from analytics.rollup.read import daily_rows, read_days, read_totals
+from analytics.sql.logs import CLICKS, EventLogs, OutcomeLog
+from analytics.sql.raw import read_logs
 
 PAID = OutcomeLog(
     "purchases", "purchases", at="purchased_at", value="value", value_name="revenue", value_units=4

@@ -18,14 +18,14 @@ from sqlalchemy.exc import OperationalError
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.errors import DatabaseBusy, RollupTaken, UnknownRollup
-from analytics.grouped import Question
-from analytics.logs import CLICKS, EventLogs
+from analytics.question import Question
 from analytics.reading import Database, read_source
 from analytics.rollup import Rollup, forget_user
 from analytics.rollup import refresh as refresh_module
 from analytics.rollup.folding import Folding
 from analytics.rollup.read import read_totals
 from analytics.rollup.spans import Span
+from analytics.sql.logs import CLICKS, EventLogs
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DEFINITION = Definition("demo", {"a": 0.5, "b": 0.5}, started_at=START, stopped_at=START + timedelta(days=2))

@@ -35,14 +35,14 @@ import sqlalchemy as sa
 from analytics.cleaning import Cleaning
 from analytics.definition import Definition
 from analytics.experiment import Experiment
-from analytics.grouped import Question
-from analytics.logs import CLICKS, EventLogs
+from analytics.inference.novelty import Since
 from analytics.metrics import Covariate, Metric
-from analytics.novelty import Since
-from analytics.raw import Reading, read_logs
+from analytics.question import Question
 from analytics.reading import Database
 from analytics.rollup import Rollup
 from analytics.rollup.read import read_days
+from analytics.sql.logs import CLICKS, EventLogs
+from analytics.sql.raw import Reading, read_logs
 
 DAYS, PRE_DAYS = 14, 2
 START = datetime(2030, 1, 1, tzinfo=UTC)

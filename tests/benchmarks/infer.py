@@ -30,7 +30,7 @@ from analytics import (
     simulate_units,
     simulate_with_history,
 )
-from analytics.group_sequential import obrien_fleming
+from analytics.inference.group_sequential import obrien_fleming
 from analytics.off_policy import Method
 
 PAIR = [("b", "a")]

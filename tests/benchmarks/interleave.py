@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from analytics import compare
-from analytics.distributions import normal_quantile
+from analytics.inference.distributions import normal_quantile
 from analytics.interleaving import Credits, compare_interleaved, team_draft
 from analytics.simulate_rankers import RankerWorld, simulate_interleaved, simulate_split
 

@@ -9,10 +9,10 @@ from factories import NOW, make_experiment, make_purchase, make_slate, make_styl
 from sqlalchemy import Engine, text
 
 from analytics import Experiment as Comparing
-from analytics.database import stored_definition
 from analytics.errors import SeveralCurrencies
 from analytics.reading import Database
 from analytics.rollup import Rollup
+from analytics.sql.database import stored_definition
 from personalize.data.database import reading, writing
 from personalize.data.events import record_events
 from personalize.data.experiments import (

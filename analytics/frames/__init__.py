@@ -1,0 +1,1 @@
+"""The same of files and data frames."""

@@ -1,0 +1,1 @@
+"""From sums to answers: effects with their errors, and when they may be believed."""

@@ -1,0 +1,1 @@
+"""A result for people: sentences, tables, plots, a page, a terminal."""
