@@ -1,4 +1,4 @@
-"""The rule of one currency as SQL, the same in SQLite and PostgreSQL; `analytics.currencies` says what it is."""
+"""One currency an analysis, as SQL for SQLite and PostgreSQL; `analytics.currencies` says what the rule is."""
 
 from __future__ import annotations
 
