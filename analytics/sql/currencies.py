@@ -1,4 +1,4 @@
-"""One currency an analysis, as SQL for SQLite and PostgreSQL; `analytics.currencies` says what the rule is."""
+"""The rule of one currency as SQL, the same in SQLite and PostgreSQL; `analytics.currencies` explains it."""
 
 from __future__ import annotations
 
