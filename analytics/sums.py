@@ -126,6 +126,14 @@ def pairs_of(columns: Mapping[str, Any] | tuple[str, ...]) -> list[tuple[str, st
     return list(combinations_with_replacement(sorted(columns), 2))
 
 
+def merged(groups: Iterable[tuple[str, Moments]]) -> dict[str, Moments]:
+    """The moments of each name added up, in order of name."""
+    found: dict[str, Moments] = {}
+    for name, moments in groups:
+        found[name] = found[name] + moments if name in found else moments
+    return dict(sorted(found.items()))
+
+
 def _checked(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     arrays = {name: np.asarray(values) for name, values in columns.items()}
     shapes = {name: values.shape for name, values in arrays.items()}
@@ -153,11 +161,3 @@ def _dot(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _largest(values: NDArray[Any]) -> int:
     return max(abs(int(values.min())), abs(int(values.max())))
-
-
-def merged(groups: Iterable[tuple[str, Moments]]) -> dict[str, Moments]:
-    """The moments of each name added up, in order of name."""
-    found: dict[str, Moments] = {}
-    for name, moments in groups:
-        found[name] = found[name] + moments if name in found else moments
-    return dict(sorted(found.items()))
