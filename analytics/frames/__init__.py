@@ -1,1 +1,1 @@
-"""The same of files and data frames."""
+"""Unit tables from files and data frames, cleaned by the same rules as what `analytics.sql` reads."""

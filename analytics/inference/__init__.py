@@ -1,1 +1,1 @@
-"""From sums to answers: effects with their errors, and when they may be believed."""
+"""From sums and unit tables to answers: effects with their errors, and when they may be believed."""
