@@ -31,8 +31,9 @@ class Numbering(RollupAt):
             "user_no": sa.select(users.c.user_no).where(is_theirs).scalar_subquery(),
             "variant_no": sa.case(self._variants_of(named), value=named.c.variant),
         }
+        found = [number.label(name) for name, number in numbers.items()]
         rest = [c for c in named.c if c.name in new.c]
-        rows = sa.select(*numbers.values(), *rest).order_by(*numbers.values())
+        rows = sa.select(*found, *rest).order_by(*numbers)  # by name: SQLite would look up each user twice
         self.connection.execute(new.insert().from_select([*numbers, *(c.name for c in rest)], rows))
 
     def variants(self) -> dict[str, int]:
